@@ -1,0 +1,115 @@
+/** The kinds of work that a request can be; docs/design.md, "Words". */
+export const WORKLOADS = ['text', 'image', 'transcribe', 'speech', 'embeddings', 'music'] as const
+export type Workload = (typeof WORKLOADS)[number]
+
+/** How a backend speaks and behaves. */
+export const DIALECT_NAMES = ['koboldcpp', 'openai', 'a1111', 'comfyui', 'generic'] as const
+export type DialectName = (typeof DIALECT_NAMES)[number]
+
+/**
+ * A routes.json after loading: every default filled in, durations in milliseconds, sizes in bytes,
+ * `${env:NAME}` replaced, relative paths resolved, deeply frozen. Nobody asks later "is it set?".
+ */
+export interface Config {
+  /** Absolute path of the file this was loaded from. */
+  readonly file: string
+  readonly listen: ListenConfig
+  readonly devices: readonly DeviceConfig[]
+  /** In the order of the file; the first that serves a workload is its default. */
+  readonly backends: readonly BackendConfig[]
+  /** The user's own routes, tried in this order before the built-in table. */
+  readonly routes: readonly RouteConfig[]
+}
+
+export interface ListenConfig {
+  /** `localhost` means both 127.0.0.1 and ::1. */
+  readonly host: string
+  readonly port: number
+  readonly headerTimeoutMs: number
+  readonly maxHeaderBytes: number
+  readonly keepAliveTimeoutMs: number
+  readonly drainTimeoutMs: number
+  readonly bufferBytes: number
+  /** Addresses or CIDR blocks whose X-Forwarded-* headers are believed; empty: nobody's. */
+  readonly trustProxy: readonly string[]
+}
+
+export interface DeviceConfig {
+  readonly name: string
+  /** `auto`: asked from the driver. */
+  readonly memoryBytes: number | 'auto'
+  readonly keepFreeBytes: number
+}
+
+export interface BackendConfig {
+  readonly name: string
+  readonly serves: readonly Workload[]
+  readonly dialect: DialectName
+  readonly address: BackendAddress
+  readonly launcher: LauncherConfig
+  /** Memory that the backend is declared to hold, in bytes, by device name. */
+  readonly memory: Readonly<Record<string, number>>
+  /** Requests sent at once; 0: no limit and no lane. */
+  readonly concurrency: number
+  /** How many may wait in the lane; one more is refused with 503. */
+  readonly maxWaiting: number
+  /** 0: never stopped for idleness. */
+  readonly idleTimeoutMs: number
+  readonly startTimeoutMs: number
+  readonly stopTimeoutMs: number
+  readonly keepLoaded: boolean
+  /** `buffer`: read whole before a lease is asked for; `stream`: passed on as it comes. */
+  readonly bodies: 'buffer' | 'stream'
+  readonly timeouts: TimeoutsConfig
+}
+
+/** Where a backend listens. `port` 0: a free one is chosen at every start. */
+export interface BackendAddress {
+  readonly protocol: 'http:' | 'https:'
+  readonly host: string
+  readonly port: number
+  /** Kept in front of every forwarded path; empty, or begins with a slash and does not end with one. */
+  readonly basePath: string
+}
+
+/** Upstream limits in milliseconds; 0: none. */
+export interface TimeoutsConfig {
+  readonly connectMs: number
+  readonly headersMs: number
+  readonly bodyIdleMs: number
+}
+
+export type LauncherConfig = ProcessLauncherConfig | ExternalLauncherConfig
+
+export interface ProcessLauncherConfig {
+  readonly kind: 'process'
+  readonly command: string
+  /** May contain `${port}`, which is known only at a start. */
+  readonly args: readonly string[]
+  /** Absolute. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A backend that somebody else starts; it is only routed to. */
+export interface ExternalLauncherConfig {
+  readonly kind: 'external'
+}
+
+export interface RouteConfig {
+  /** `/a/b` matches that path alone, `/a/*` matches `/a` and everything below it. */
+  readonly path: string
+  /** Upper case; empty: every method. */
+  readonly methods: readonly string[]
+  /** Header name in lower case → a glob (`*`) that its value must match. */
+  readonly headers: Readonly<Record<string, string>>
+  /** A glob (`*`) that the body's `model` must match; undefined: not looked at. */
+  readonly model: string | undefined
+  readonly to: RouteTarget
+  /** Cut the path's fixed part off before forwarding (only for `/a/*`). */
+  readonly stripPrefix: boolean
+}
+
+export type RouteTarget =
+  | { readonly workload: Workload; readonly backend?: never }
+  | { readonly backend: string; readonly workload?: never }
