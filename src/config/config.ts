@@ -66,6 +66,7 @@ export interface BackendConfig {
 /** Where a backend listens. `port` 0: a free one is chosen at every start. */
 export interface BackendAddress {
   readonly protocol: 'http:' | 'https:'
+  /** To be dialled, as in a URL: an IPv6 address stands in brackets. */
   readonly host: string
   readonly port: number
   /** Kept in front of every forwarded path; empty, or begins with a slash and does not end with one. */
@@ -83,8 +84,8 @@ export type LauncherConfig = ProcessLauncherConfig | ExternalLauncherConfig
 
 export interface ProcessLauncherConfig {
   readonly kind: 'process'
+  /** Like `args` and the values of `env`, may contain `${port}`, `${node}` and `${gatehouse}`: filled in at a start. */
   readonly command: string
-  /** May contain `${port}`, which is known only at a start. */
   readonly args: readonly string[]
   /** Absolute. */
   readonly cwd: string

@@ -1,0 +1,130 @@
+import { performance } from 'node:perf_hooks'
+import { abortable } from '../abortable.js'
+import type { BackendConfig } from '../config/config.js'
+import type { Dialect } from '../dialects/dialect.js'
+import { dialectOf } from '../dialects/dialect-of.js'
+import { GatehouseError } from '../errors.js'
+import { Lane, type Turn } from '../lanes/lane.js'
+import type { Launcher } from '../launchers/launcher.js'
+import type { ActiveRun } from './active-run.js'
+import type { Lease, LeaseAsk } from './lease.js'
+import { Life, type LifeParts } from './life.js'
+import type { State } from './states.js'
+
+export interface BackendStatus {
+  readonly name: string
+  readonly state: State
+  readonly launcher: Launcher['kind']
+  readonly waiting: number
+  readonly inFlight: number
+  readonly reason: string
+  readonly pid: number | undefined
+}
+
+const NO_TURN: Turn = { end: () => {} }
+
+/** One instance that can serve workloads: leased by requests, started by the first of them. */
+export class Backend {
+  readonly config: BackendConfig
+  readonly #dialect: Dialect
+  readonly #lane: Lane
+  readonly #life: Life
+
+  constructor(config: BackendConfig, parts: LifeParts) {
+    this.config = config
+    this.#dialect = dialectOf(config.dialect)
+    this.#lane = new Lane(config)
+    this.#life = new Life(config, this.#dialect, parts)
+  }
+
+  /**
+   * Leave to send one request, once it is this client's turn and the backend answers, starting it if the ask allows.
+   * Rejects with the signal's reason when the client leaves first, else with a GatehouseError that says why not.
+   */
+  async lease(ask: LeaseAsk): Promise<Lease> {
+    const asked = performance.now()
+    if (!ask.wake && !this.#life.isReady) throw this.#error('GATEHOUSE_NOT_RUNNING')
+    if (ask.onlyIdle && this.#lane.held > 0) throw this.#error('GATEHOUSE_BUSY')
+    const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
+    const turned = performance.now()
+    try {
+      const active = await this.#enterRun(ask)
+      return this.#grant(active, turn, { asked, turned })
+    } catch (error) {
+      turn.end()
+      throw error
+    }
+  }
+
+  /** Starts the backend if it is down, and resolves when it is ready. */
+  async start(signal: AbortSignal): Promise<void> {
+    await abortable(this.#life.whenReady(), signal)
+  }
+
+  /** Lets running requests end (bounded), then stops it. Resolves when nothing of it lives. */
+  stop(reason: string): Promise<void> {
+    return this.#life.stop(reason)
+  }
+
+  /** Refuses everybody who waits and everybody who will ask, with this error. */
+  refuse(error: GatehouseError): void {
+    this.#life.refuse(error)
+    this.#lane.refuse(error)
+  }
+
+  /** Ends its processes at once, without waiting. */
+  kill(): void {
+    this.#life.kill()
+  }
+
+  status(): BackendStatus {
+    return {
+      name: this.config.name,
+      waiting: this.#lane.waiting,
+      ...this.#life.status(),
+    }
+  }
+
+  async #enterLane(ask: LeaseAsk): Promise<Turn> {
+    const turn = this.#lane.enter(ask.client, ask.signal)
+    if (!turn) throw this.#error('GATEHOUSE_LANE_FULL', 5)
+    return turn
+  }
+
+  /** Counts the request in on a run that is ready in the same tick. */
+  async #enterRun(ask: LeaseAsk): Promise<ActiveRun> {
+    for (;;) {
+      ask.signal.throwIfAborted()
+      const active = this.#life.enter()
+      if (active) return active
+      if (!ask.wake) throw this.#error('GATEHOUSE_NOT_RUNNING')
+      await abortable(this.#life.whenReady(), ask.signal)
+    }
+  }
+
+  #grant(active: ActiveRun, turn: Turn, times: { asked: number; turned: number }): Lease {
+    let ended = false
+    return {
+      config: this.config,
+      dialect: this.#dialect,
+      upstream: active.upstream,
+      queueWaitMs: times.turned - times.asked,
+      startWaitMs: performance.now() - times.turned,
+      unreachable: () => this.#life.unreachable(active),
+      end: () => {
+        if (ended) return
+        ended = true
+        this.#life.leave(active)
+        turn.end()
+      },
+    }
+  }
+
+  #error(
+    code: 'GATEHOUSE_NOT_RUNNING' | 'GATEHOUSE_BUSY' | 'GATEHOUSE_LANE_FULL',
+    retryAfterSeconds?: number,
+  ): GatehouseError {
+    const values = { backend: this.config.name }
+    return new GatehouseError(code, retryAfterSeconds ? { values, retryAfterSeconds } : { values })
+  }
+}

@@ -1,0 +1,31 @@
+import type { Dispatcher } from 'undici'
+import type { BackendConfig } from '../config/config.js'
+import type { Dialect } from '../dialects/dialect.js'
+
+/** What a request asks of a backend. */
+export interface LeaseAsk {
+  /** Who asks, for fairness: a key, else an address. */
+  readonly client: string
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal
+  /** Whether a backend that is down may be started for it. */
+  readonly wake: boolean
+  /** Whether it waits for its turn; false for what a backend answers at once even when busy. */
+  readonly lane: boolean
+  /** Only if nothing else runs there: it would wait unseen inside the backend. */
+  readonly onlyIdle: boolean
+}
+
+/** Leave to send one request to one backend. */
+export interface Lease {
+  readonly config: BackendConfig
+  readonly dialect: Dialect
+  readonly upstream: Dispatcher
+  /** Time spent in the lane, and waiting for a start, in milliseconds. */
+  readonly queueWaitMs: number
+  readonly startWaitMs: number
+  /** The backend could not be reached with this lease. */
+  unreachable(): void
+  /** Gives the lease back; may be called more than once. */
+  end(): void
+}

@@ -1,0 +1,45 @@
+import type { State } from './states.js'
+
+export interface Move {
+  readonly backend: string
+  readonly from: State
+  readonly to: State
+  /** Why, in words for the log. */
+  readonly reason: string
+  /** The cause of a failure, and the last lines of the backend's output. */
+  readonly cause?: unknown
+  readonly output?: readonly string[]
+}
+
+export interface StartReport {
+  readonly backend: string
+  readonly outcome: 'ready' | 'failed' | 'stopped'
+  readonly durationMs: number
+}
+
+/** What backends tell the layers above; log, metrics and the terminal's live line hang on it. */
+export interface BackendRecorder {
+  moved(move: Move): void
+  started(report: StartReport): void
+  crashed(backend: string): void
+  /** A stop failed: something of the backend may still live. */
+  leftBehind(backend: string, cause: unknown): void
+}
+
+/** Tells several recorders, in this order. */
+export function recordTo(...recorders: readonly BackendRecorder[]): BackendRecorder {
+  return {
+    moved: (move) => {
+      for (const recorder of recorders) recorder.moved(move)
+    },
+    started: (report) => {
+      for (const recorder of recorders) recorder.started(report)
+    },
+    crashed: (backend) => {
+      for (const recorder of recorders) recorder.crashed(backend)
+    },
+    leftBehind: (backend, cause) => {
+      for (const recorder of recorders) recorder.leftBehind(backend, cause)
+    },
+  }
+}

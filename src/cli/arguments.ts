@@ -1,0 +1,78 @@
+import { parseArgs } from 'node:util'
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What the user asked the program to do. */
+export type Command =
+  | { readonly name: 'run'; readonly options: RunOptions }
+  | { readonly name: 'check' | 'routes'; readonly configFile: string }
+  | { readonly name: 'sample-backend'; readonly argv: readonly string[] }
+  | { readonly name: 'help' | 'version' }
+
+export interface RunOptions {
+  readonly configFile: string
+  /** Undefined: what routes.json says. */
+  readonly host: string | undefined
+  readonly port: number | undefined
+  readonly logLevel: LogLevel
+  /** Undefined: the user's own state folder. */
+  readonly stateDir: string | undefined
+}
+
+/** The words of the command line make no sense; the message says which. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+const OPTIONS = {
+  config: { type: 'string', short: 'c', default: 'routes.json' },
+  host: { type: 'string' },
+  port: { type: 'string', short: 'p' },
+  'log-level': { type: 'string', default: 'info' },
+  'state-dir': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const
+
+/** Reads the words after the program's name. Throws a UsageError. */
+export function parseCommand(argv: readonly string[]): Command {
+  if (argv[0] === 'sample-backend') return { name: 'sample-backend', argv: argv.slice(1) }
+  const { values, positionals } = parseWords(argv)
+  if (values.help) return { name: 'help' }
+  if (values.version) return { name: 'version' }
+  const [command = 'run', ...rest] = positionals
+  if (rest.length > 0) throw new UsageError(`one command at a time, not also '${rest.join(' ')}'`)
+  if (command === 'check' || command === 'routes') {
+    return { name: command, configFile: values.config }
+  }
+  if (command !== 'run') throw new UsageError(`there is no command '${command}'`)
+  return { name: 'run', options: runOptions(values) }
+}
+
+function parseWords(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true })
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new UsageError(message.split('. ', 1)[0] ?? message)
+  }
+}
+
+function runOptions(values: ReturnType<typeof parseWords>['values']): RunOptions {
+  const logLevel = LOG_LEVELS.find((level) => level === values['log-level'])
+  if (!logLevel) throw new UsageError(`--log-level must be one of ${LOG_LEVELS.join(', ')}`)
+  return {
+    configFile: values.config,
+    host: values.host,
+    port: values.port === undefined ? undefined : portOf(values.port),
+    logLevel,
+    stateDir: values['state-dir'],
+  }
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65_535) return port
+  throw new UsageError(`--port must be a number from 0 to 65535, not '${text}'`)
+}

@@ -1,0 +1,27 @@
+import { Writable } from 'node:stream'
+import pino, { type Logger } from 'pino'
+import pretty from 'pino-pretty'
+import type { LogLevel } from './arguments.js'
+
+/** JSON lines for programs. */
+export function createJsonLog(level: LogLevel): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+}
+
+/** Readable lines for a person at a terminal, handed to `print` one after the other. */
+export function createPrettyLog(level: LogLevel, print: (text: string) => void): Logger {
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      print(String(chunk))
+      done()
+    },
+  })
+  const stream = pretty({
+    destination,
+    colorize: true,
+    singleLine: true,
+    ignore: 'pid,hostname,reqId',
+    translateTime: 'SYS:HH:MM:ss',
+  })
+  return pino({ level, base: null }, stream)
+}

@@ -1,0 +1,86 @@
+import { resolve } from 'node:path'
+import type { Logger } from 'pino'
+import { type App, createApp } from '../app.js'
+import type { Config } from '../config/config.js'
+import { loadConfig } from '../config/load.js'
+import type { Host } from '../launchers/host.js'
+import type { RunOptions } from './arguments.js'
+import { banner } from './banner.js'
+import { LiveLine } from './live-line.js'
+import { createJsonLog, createPrettyLog } from './log.js'
+import { defaultStateDir } from './state-dir.js'
+
+/** What the gateway needs of the process it runs in. */
+export interface Surroundings {
+  readonly platform: NodeJS.Platform
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly node: string
+  /** Absolute path of the program's entry file. */
+  readonly gatehouse: string
+  readonly version: string
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean }
+}
+
+export interface Running {
+  readonly app: App
+  readonly log: Logger
+  close(): Promise<void>
+}
+
+/** Loads the configuration, makes the gateway and listens. Throws a ConfigError, or what listening threw. */
+export async function run(options: RunOptions, around: Surroundings): Promise<Running> {
+  const config = withOverrides(loadConfig(resolve(options.configFile), around.env), options)
+  const live = around.stdout.isTTY
+    ? new LiveLine({ write: (text) => void around.stdout.write(text) })
+    : undefined
+  const log = live
+    ? createPrettyLog(options.logLevel, (text) => live.print(text))
+    : createJsonLog(options.logLevel)
+  const { version } = around
+  const host = hostOf(config, options, around)
+  const app = createApp(config, { host, log, version, ...(live && { watcher: live }) })
+  await listen(app, config)
+  const url = urlOf(app)
+  if (live) live.print(banner(config, url, version))
+  else log.info({ url, backends: config.backends.map(({ name }) => name) }, 'listening')
+  app.pool.preload(new AbortController().signal)
+  const close = async () => {
+    await app.server.close()
+    live?.close()
+  }
+  return { app, log, close }
+}
+
+function withOverrides(config: Config, { host, port }: RunOptions): Config {
+  const listen = {
+    ...config.listen,
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+  }
+  return { ...config, listen }
+}
+
+function hostOf(config: Config, options: RunOptions, around: Surroundings): Host {
+  const { platform, env, node, gatehouse } = around
+  const stateDir = options.stateDir ?? defaultStateDir(platform, env, config.file)
+  return { platform, env, node, gatehouse, stateDir: resolve(stateDir) }
+}
+
+async function listen({ server }: App, { listen: { host, port } }: Config): Promise<void> {
+  try {
+    await server.listen({ host, port, listenTextResolver: () => '' })
+  } catch (error) {
+    await server.close()
+    throw error
+  }
+}
+
+/** The address to paste: a loopback name where everything local is listened on. */
+function urlOf({ server }: App): string {
+  const addresses = server.addresses().filter((address) => typeof address === 'object')
+  const address = addresses.find(({ family }) => family === 'IPv4') ?? addresses[0]
+  if (!address) return ''
+  const anywhere = address.address === '0.0.0.0' || address.address === '::'
+  const name = anywhere ? 'localhost' : address.address
+  return `http://${name.includes(':') ? `[${name}]` : name}:${address.port}`
+}

@@ -1,0 +1,127 @@
+import { type Static, Type } from 'typebox'
+import { DIALECT_NAMES, WORKLOADS } from './config.js'
+import * as term from './terms.js'
+
+const BODIES = ['buffer', 'stream'] as const
+
+const process = Type.Object(
+  {
+    command: term.text({
+      examples: ['koboldcpp'],
+      description:
+        'The program. A bare name is looked up in PATH; one that begins with `./` or `../` is resolved against the folder of this file; any other is left as it is.',
+    }),
+    args: term.texts({
+      description: 'Its arguments, one text each; no shell reads them.',
+      default: [],
+    }),
+    cwd: term.text({
+      description: 'The folder it runs in, resolved against the folder of this file.',
+      default: '.',
+    }),
+    env: Type.Record(Type.String(), Type.String({ title: 'a text' }), {
+      propertyNames: term.variableName,
+      title: 'an object of texts',
+      description: "Environment variables, added to the gateway's own.",
+      default: {},
+    }),
+  },
+  {
+    ...term.CLOSED,
+    description:
+      'How the gateway starts this backend. Left out: somebody else starts it, and `url` says where it listens.',
+  },
+)
+
+const timeouts = Type.Object(
+  {
+    connect: term.duration({
+      description: 'How long a connection to the backend may take. 0: no limit.',
+      default: '10s',
+    }),
+    headers: term.duration({
+      description: 'How long the backend may take until its reply begins. 0: no limit.',
+      default: '0',
+    }),
+    bodyIdle: term.duration({
+      description: 'How long the backend may be silent within a reply. 0: no limit.',
+      default: '0',
+    }),
+  },
+  { ...term.CLOSED, description: "Limits on the backend's side of a request.", default: {} },
+)
+
+/** One backend. Its fields are the reference of what the gateway can be told about it. */
+export const backend = Type.Object(
+  {
+    serves: Type.Array(
+      Type.Enum([...WORKLOADS], {
+        type: 'string',
+        title: term.oneOf(WORKLOADS),
+        examples: ['text'],
+      }),
+      {
+        uniqueItems: true,
+        title: 'a list of workloads, each once',
+        description: `The workloads it can serve: ${WORKLOADS.join(', ')}. The first backend of the file that serves a workload is that workload's default. Empty: it is reached only by routes to \`backend:NAME\`.`,
+        default: [],
+      },
+    ),
+    dialect: Type.Enum([...DIALECT_NAMES], {
+      type: 'string',
+      title: term.oneOf(DIALECT_NAMES),
+      description: 'How it speaks and behaves.',
+      default: 'koboldcpp',
+    }),
+    url: Type.Optional(
+      Type.String({
+        title: 'a URL like "http://127.0.0.1:5001"',
+        description:
+          'Where it listens; a base path is kept in front of every path. With `process` it may be left out (`http://127.0.0.1`), and without a port a free one is chosen at every start.',
+      }),
+    ),
+    process: Type.Optional(process),
+    memory: Type.Record(Type.String(), term.size({ description: 'The amount on that device.' }), {
+      title: 'an object of sizes by device',
+      description: 'How much memory it holds while it runs, by device.',
+      default: {},
+    }),
+    concurrency: term.wholeNumber({
+      description: 'Requests sent to it at once; the rest wait. 0: no limit, and nobody waits.',
+      default: 1,
+    }),
+    maxWaiting: term.wholeNumber({
+      description: 'How many requests may wait; one more is refused with 503.',
+      default: 64,
+    }),
+    idleTimeout: term.duration({
+      description: 'How long it may be idle before it is stopped. 0: never stopped for idleness.',
+      default: '0',
+    }),
+    startTimeout: term.duration({
+      description: 'How long it may take from its start until it answers.',
+      default: '10m',
+    }),
+    stopTimeout: term.duration({
+      description: 'How long it may take to end by itself before it is killed.',
+      default: '10s',
+    }),
+    keepLoaded: term.flag({
+      description: 'Start it with the gateway and never stop it to make room for another.',
+      default: false,
+    }),
+    bodies: Type.Optional(
+      Type.Enum([...BODIES], {
+        type: 'string',
+        title: term.oneOf(BODIES),
+        description:
+          '`buffer`: a request body is read whole before its turn is asked for; `stream`: it is passed on as it comes. Left out: `stream` for the dialect `generic`, `buffer` for the others.',
+      }),
+    ),
+    timeouts,
+  },
+  { ...term.CLOSED, description: 'One instance that can serve one or more workloads.' },
+)
+
+export type BackendSettings = Static<typeof backend>
+export type ProcessSettings = Static<typeof process>

@@ -1,0 +1,14 @@
+import { checkAddresses } from './check-addresses.js'
+import { checkMemory } from './check-memory.js'
+import { checkNames } from './check-names.js'
+import { checkRoutes } from './check-routes.js'
+import type { Report } from './report.js'
+import type { Settings } from './schema.js'
+
+/** Reports what no single place shows: names that do not resolve, ports used twice, memory short. */
+export function crossCheck(settings: Settings, report: Report): void {
+  checkAddresses(settings, report)
+  checkMemory(settings, report)
+  checkRoutes(settings, report)
+  checkNames(settings, report)
+}

@@ -1,0 +1,140 @@
+import { dirname, resolve } from 'node:path'
+import { toAddress } from './address.js'
+import type { BackendSettings, ProcessSettings } from './backend-schema.js'
+import type {
+  BackendConfig,
+  Config,
+  DeviceConfig,
+  DialectName,
+  LauncherConfig,
+  ListenConfig,
+  ProcessLauncherConfig,
+  RouteConfig,
+} from './config.js'
+import type { RouteSettings } from './route-schema.js'
+import type { DeviceSettings, ListenSettings, Settings } from './schema.js'
+import { toTarget } from './target.js'
+import { parseDuration, parseSize } from './units.js'
+
+/** What becomes of request bodies where the file does not say. */
+const BODIES: Readonly<Record<DialectName, BackendConfig['bodies']>> = {
+  koboldcpp: 'buffer',
+  openai: 'buffer',
+  a1111: 'buffer',
+  comfyui: 'buffer',
+  generic: 'stream',
+}
+
+/** What settings alone do not say: objects put keys like "1" first, and paths are relative to the file. */
+export interface Origin {
+  readonly file: string
+  readonly deviceNames: readonly string[]
+  readonly backendNames: readonly string[]
+}
+
+/** The Config of faultless settings, not frozen. */
+export function normalise(settings: Settings, origin: Origin): Config {
+  const file = resolve(origin.file)
+  const { backends, devices } = settings
+  return {
+    file,
+    listen: toListen(settings.listen),
+    devices: inOrder(devices, origin.deviceNames).map(([name, device]) => toDevice(name, device)),
+    backends: inOrder(backends, origin.backendNames).map(([name, backend]) =>
+      toBackend(name, backend, dirname(file)),
+    ),
+    routes: settings.routes.map(toRoute),
+  }
+}
+
+function toListen(listen: ListenSettings): ListenConfig {
+  return {
+    host: listen.host,
+    port: listen.port,
+    headerTimeoutMs: milliseconds(listen.headerTimeout),
+    maxHeaderBytes: bytes(listen.maxHeaderBytes),
+    keepAliveTimeoutMs: milliseconds(listen.keepAliveTimeout),
+    drainTimeoutMs: milliseconds(listen.drainTimeout),
+    bufferBytes: bytes(listen.bufferBytes),
+    trustProxy: listen.trustProxy,
+  }
+}
+
+function toDevice(name: string, { memory, keepFree }: DeviceSettings): DeviceConfig {
+  return {
+    name,
+    memoryBytes: memory === 'auto' ? memory : bytes(memory),
+    keepFreeBytes: bytes(keepFree),
+  }
+}
+
+function toBackend(name: string, backend: BackendSettings, folder: string): BackendConfig {
+  const { connect, headers, bodyIdle } = backend.timeouts
+  return {
+    name,
+    serves: backend.serves,
+    dialect: backend.dialect,
+    address: toAddress(backend.url, backend.process !== undefined),
+    launcher: toLauncher(backend.process, folder),
+    memory: recordOf(Object.entries(backend.memory).map(([device, size]) => [device, bytes(size)])),
+    concurrency: backend.concurrency,
+    maxWaiting: backend.maxWaiting,
+    idleTimeoutMs: milliseconds(backend.idleTimeout),
+    startTimeoutMs: milliseconds(backend.startTimeout),
+    stopTimeoutMs: milliseconds(backend.stopTimeout),
+    keepLoaded: backend.keepLoaded,
+    bodies: backend.bodies ?? BODIES[backend.dialect],
+    timeouts: {
+      connectMs: milliseconds(connect),
+      headersMs: milliseconds(headers),
+      bodyIdleMs: milliseconds(bodyIdle),
+    },
+  }
+}
+
+function toLauncher(process: ProcessSettings | undefined, folder: string): LauncherConfig {
+  return process === undefined ? { kind: 'external' } : toProcess(process, folder)
+}
+
+function toProcess(process: ProcessSettings, folder: string): ProcessLauncherConfig {
+  const { command, args, cwd, env } = process
+  const isBesideFile = /^\.\.?[/\\]/.test(command)
+  return {
+    kind: 'process',
+    command: isBesideFile ? resolve(folder, command) : command,
+    args,
+    cwd: resolve(folder, cwd),
+    env: recordOf(Object.entries(env)),
+  }
+}
+
+function toRoute(route: RouteSettings): RouteConfig {
+  const headers = Object.entries(route.header ?? {})
+  return {
+    path: route.path,
+    methods: [route.method ?? []].flat().map((method) => method.toUpperCase()),
+    headers: recordOf(headers.map(([name, glob]) => [name.toLowerCase(), glob])),
+    model: route.model,
+    to: toTarget(route.to),
+    stripPrefix: route.stripPrefix,
+  }
+}
+
+/** The entries of an object in the order of the file. */
+function inOrder<Value>(named: Readonly<Record<string, Value>>, names: readonly string[]) {
+  return Object.entries(named).sort(([a], [b]) => names.indexOf(a) - names.indexOf(b))
+}
+
+/** Without a prototype: a look-up of `constructor` finds nothing. */
+function recordOf<Value>(entries: readonly (readonly [string, Value])[]): Record<string, Value> {
+  return Object.assign(Object.create(null), Object.fromEntries(entries))
+}
+
+/** The schema let only parseable durations through. */
+function milliseconds(duration: string | number): number {
+  return parseDuration(duration) ?? 0
+}
+
+function bytes(size: string | number): number {
+  return parseSize(size) ?? 0
+}

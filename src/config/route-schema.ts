@@ -1,0 +1,64 @@
+import { type Static, Type } from 'typebox'
+import { WORKLOADS } from './config.js'
+import * as term from './terms.js'
+
+const method = Type.String({
+  pattern: '^[A-Za-z-]+$',
+  title: 'an HTTP method like "POST"',
+  examples: ['POST'],
+})
+
+/** One of the user's own routes. */
+export const route = Type.Object(
+  {
+    path: Type.String({
+      pattern: '^(/[^*?#]*)?/\\*$|^/[^*?#]*$',
+      title: 'a path like "/api/v1/generate" or "/sdapi/*"',
+      examples: ['/sdapi/*'],
+      description:
+        'A path that must match exactly or, ending in `/*`, that path and everything below it.',
+    }),
+    method: Type.Optional(
+      Type.Union([method, Type.Array(method, { minItems: 1 })], {
+        title: 'an HTTP method or a list of them',
+        description: 'Only requests with this method, or one of these. Left out: every method.',
+      }),
+    ),
+    header: Type.Optional(
+      Type.Record(Type.String(), Type.String({ title: 'a text, * for anything' }), {
+        propertyNames: term.headerName,
+        title: 'an object of texts by header',
+        description:
+          'Only requests with each of these headers and a value that matches; `*` stands for anything.',
+      }),
+    ),
+    model: Type.Optional(
+      term.text({
+        description: "Only requests whose body's `model` matches; `*` stands for anything.",
+      }),
+    ),
+    to: Type.Union(
+      [
+        Type.Enum([...WORKLOADS], { type: 'string' }),
+        Type.String({ pattern: `^backend:${term.NAME_PATTERN}$` }),
+      ],
+      {
+        title: term.TARGET_TITLE,
+        examples: ['text'],
+        description:
+          'Who answers: a workload, so a backend that serves it, or one backend as `backend:NAME`.',
+      },
+    ),
+    stripPrefix: term.flag({
+      description: 'Cut the fixed part of a `/*` path off before forwarding.',
+      default: false,
+    }),
+  },
+  {
+    ...term.CLOSED,
+    examples: [{ path: '/sdapi/*', to: 'text' }],
+    description: 'What a request must look like, and where it then goes.',
+  },
+)
+
+export type RouteSettings = Static<typeof route>

@@ -1,0 +1,88 @@
+import { type Static, type TSchema, Type } from 'typebox'
+import { backend } from './backend-schema.js'
+import { route } from './route-schema.js'
+import * as term from './terms.js'
+
+const listen = Type.Object(
+  {
+    host: term.text({
+      description:
+        'The address to listen on. `localhost` means both 127.0.0.1 and ::1; `0.0.0.0` opens the gateway to the network.',
+      default: 'localhost',
+    }),
+    port: term.port({
+      description: 'The port to listen on. 0: the system chooses a free one.',
+      default: 5050,
+    }),
+    headerTimeout: term.duration({
+      description: "How long a client may take to send a request's headers.",
+      default: '10s',
+    }),
+    maxHeaderBytes: term.size({
+      description: "The most that a request's headers may measure together.",
+      default: '32KiB',
+    }),
+    keepAliveTimeout: term.duration({
+      description: "How long a client's idle connection is kept open.",
+      default: '75s',
+    }),
+    drainTimeout: term.duration({
+      description: 'How long running requests may go on once the gateway was told to stop.',
+      default: '30s',
+    }),
+    bufferBytes: term.size({
+      description:
+        'Request bodies up to this size are read whole before a backend is asked for, so that they can be sent again.',
+      default: '64MiB',
+    }),
+    trustProxy: term.networks({
+      description: 'Proxies whose X-Forwarded-* headers are believed. Empty: nobody is believed.',
+      default: [],
+    }),
+  },
+  { ...term.CLOSED, description: "The gateway's own door and its limits.", default: {} },
+)
+
+const device = Type.Object(
+  {
+    memory: term.sizeOrAuto({
+      description: 'How much memory the device has. `auto`: the driver is asked.',
+    }),
+    keepFree: term.size({
+      description: 'How much of it backends must leave to others (the desktop, a browser).',
+      default: '0',
+    }),
+  },
+  {
+    ...term.CLOSED,
+    description: 'Something with memory to hold: a graphics card, or the main memory.',
+  },
+)
+
+/** routes.json: the only place that knows its fields, their meaning and their defaults. */
+export const schema = Type.Object(
+  {
+    $schema: Type.Optional(
+      Type.String({ title: 'a text', description: 'The JSON schema that an editor shall use.' }),
+    ),
+    listen,
+    devices: named(device, 'What has memory to hold, by name: `gpu0`, `gpu1`, `ram`.'),
+    backends: named(backend, 'The backends, by name.'),
+    routes: Type.Array(route, {
+      title: 'a list of routes',
+      description: 'Your own routes, tried in this order, before the built-in table.',
+      default: [],
+    }),
+  },
+  { ...term.CLOSED, description: 'The configuration of Gatehouse.' },
+)
+
+/** The content of a sound routes.json, defaults filled in. */
+export type Settings = Static<typeof schema>
+export type DeviceSettings = Static<typeof device>
+export type ListenSettings = Static<typeof listen>
+
+function named<Thing extends TSchema>(thing: Thing, description: string) {
+  const said = { propertyNames: term.name, title: 'an object', description, default: {} }
+  return Type.Record(Type.String(), thing, said)
+}

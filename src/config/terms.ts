@@ -1,0 +1,116 @@
+import { isIP } from 'node:net'
+import { Type } from 'typebox'
+import { WORKLOADS } from './config.js'
+import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './units.js'
+
+/**
+ * The kinds of value that routes.json is made of. `title` says what is expected, in the words that
+ * a fault report, the reference and an editor show.
+ */
+export interface Said<Value> {
+  readonly description: string
+  readonly default?: Value
+  /** The first stands in for a faulty value while the rest of the file is checked. */
+  readonly examples?: Value[]
+}
+
+export const DURATION_TITLE = 'a duration like "30s" or "15m"'
+export const SIZE_TITLE = 'a size like "512MiB" or "1.5GiB"'
+export const TARGET_TITLE = `a workload (${WORKLOADS.join(', ')}) or "backend:NAME"`
+export const SIZE_OR_AUTO_TITLE = `"auto" or ${SIZE_TITLE}`
+
+/** A name of a backend or a device, for use within a longer pattern. */
+export const NAME_PATTERN = '[A-Za-z0-9][A-Za-z0-9_-]{0,62}'
+const NETWORK_TITLE = 'an IP address or a block like "10.0.0.0/8"'
+
+/** An object that knows all its keys. */
+export const CLOSED = { additionalProperties: false, title: 'an object' }
+
+/** The formats that the schema uses beside the standard's own keywords. */
+export const FORMATS = {
+  'gatehouse-duration': (text: string) => parseDuration(text) !== undefined,
+  'gatehouse-size': (text: string) => parseSize(text) !== undefined,
+  'gatehouse-network': isNetwork,
+}
+
+/** A key that names a backend or a device. */
+export const name = {
+  type: 'string',
+  pattern: `^${NAME_PATTERN}$`,
+  title: 'a name of at most 63 letters, digits, "-" and "_" that begins with a letter or digit',
+}
+
+/** A key that names a header. */
+export const headerName = {
+  type: 'string',
+  pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+  title: 'the name of an HTTP header',
+}
+
+/** A key that names an environment variable. */
+export const variableName = {
+  type: 'string',
+  pattern: '^[^=\\u0000]+$',
+  title: 'the name of an environment variable',
+}
+
+export function duration(said: Said<string>) {
+  const text = Type.String({ pattern: DURATION_PATTERN, format: 'gatehouse-duration' })
+  return Type.Union([text, Type.Literal(0)], { title: DURATION_TITLE, ...said })
+}
+
+export function size(said: Said<string>) {
+  return Type.Union([sizeText(), sizeNumber()], { title: SIZE_TITLE, ...said })
+}
+
+export function sizeOrAuto(said: Said<string>) {
+  const words = { title: SIZE_OR_AUTO_TITLE, examples: ['auto'], ...said }
+  return Type.Union([Type.Literal('auto'), sizeText(), sizeNumber()], words)
+}
+
+export function wholeNumber(said: Said<number>) {
+  return Type.Integer({ minimum: 0, title: 'a whole number of at least 0', ...said })
+}
+
+export function port(said: Said<number>) {
+  const title = 'a whole number from 0 to 65535'
+  return Type.Integer({ minimum: 0, maximum: 65535, title, ...said })
+}
+
+export function flag(said: Said<boolean>) {
+  return Type.Boolean({ title: 'true or false', ...said })
+}
+
+export function text(said: Said<string>) {
+  return Type.String({ minLength: 1, title: 'a text', ...said })
+}
+
+export function texts(said: Said<string[]>) {
+  const item = Type.String({ title: 'a text', examples: ['--quiet'] })
+  return Type.Array(item, { title: 'a list of texts', ...said })
+}
+
+export function networks(said: Said<string[]>) {
+  const examples = ['10.0.0.0/8']
+  const item = Type.String({ format: 'gatehouse-network', title: NETWORK_TITLE, examples })
+  return Type.Array(item, { title: 'a list of IP addresses and blocks', ...said })
+}
+
+/** `one of "a", "b"` */
+export function oneOf(words: readonly string[]): string {
+  return `one of ${words.map((word) => JSON.stringify(word)).join(', ')}`
+}
+
+function sizeText() {
+  return Type.String({ pattern: SIZE_PATTERN, format: 'gatehouse-size' })
+}
+
+function sizeNumber() {
+  return Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits = '0'] = /^([^/]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128)
+}

@@ -1,0 +1,36 @@
+import type { DialectName, Workload } from '../config/config.js'
+
+/** What a probe's answer says of a backend: it can work, not yet, or it never will as it is. */
+export type Readiness =
+  | { readonly is: 'ready' }
+  | { readonly is: 'not-yet'; readonly because: string }
+  | { readonly is: 'wrong'; readonly because: string }
+
+export interface ProbeReply {
+  readonly status: number
+  readonly body: string
+}
+
+/** How one kind of backend speaks and behaves; only facts and pure judgements. */
+export interface Dialect {
+  readonly name: DialectName
+  /** GET this path to ask whether the backend can work. It must neither wait nor cost. */
+  readonly probePath: string
+  judge(reply: ProbeReply, serves: readonly Workload[]): Readiness
+  /** Whether a connection may be used for a second request. */
+  readonly keepsConnections: boolean
+  /** Polite first, SIGKILL last; the time to stop is shared between the steps before the last. */
+  readonly stopSignals: readonly NodeJS.Signals[]
+  /** Paths that this dialect knows under another name. */
+  readonly rewrites: ReadonlyMap<string, string>
+}
+
+export const READY: Readiness = { is: 'ready' }
+
+export function notYet(because: string): Readiness {
+  return { is: 'not-yet', because }
+}
+
+export function wrong(because: string): Readiness {
+  return { is: 'wrong', because }
+}

@@ -1,0 +1,40 @@
+import type { Exit } from './launcher.js'
+import { cutPaths } from './mask.js'
+
+/** What engines print when they give up, and what to tell the user (kobold-observed 7, kobold-wire 5.2). */
+const KNOWN: readonly (readonly [RegExp, string])[] = [
+  [
+    /cannot find (text |image |whisper )?model file|no such file|model file not found/i,
+    'model file not found',
+  ],
+  [/out of memory|cudaMalloc failed|failed to allocate|ErrorOutOfDeviceMemory/i, 'out of memory'],
+  [/address already in use|EADDRINUSE|already appears to be in use/i, 'its port is already in use'],
+  [
+    /could not load (text |image |whisper )?model|failed to load model|corrupted or incomplete/i,
+    'the model could not be loaded',
+  ],
+  [
+    /unrecognized arguments|unknown (option|argument|flag)|invalid argument/i,
+    'it does not know one of its arguments',
+  ],
+]
+const SHOWN_LINES = 3
+
+/** How a backend ended, in words a user understands. */
+export function describeExit(exit: Exit): string {
+  if (exit.signal === 'SIGKILL') return 'it was killed by the system, probably out of memory'
+  if (exit.signal === 'SIGSEGV' || exit.signal === 'SIGABRT') return `it crashed (${exit.signal})`
+  if (exit.signal) return `it was ended by ${exit.signal}`
+  return `it exited with code ${exit.code}`
+}
+
+/** The reason for an exit before ready: how it ended, what its output means, and its last lines. */
+export function describeFailedStart(exit: Exit, output: readonly string[]): string {
+  const text = output.join('\n')
+  const meaning = KNOWN.find(([pattern]) => pattern.test(text))?.[1]
+  const last = output.slice(-SHOWN_LINES).map((line) => cutPaths(line.trim()).slice(0, 200))
+  const parts = [`${describeExit(exit)} before it was ready`]
+  if (meaning) parts.push(`: ${meaning}`)
+  if (last.length > 0) parts.push(`; its last output was: ${last.join(' | ')}`)
+  return parts.join('')
+}

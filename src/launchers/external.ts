@@ -1,0 +1,17 @@
+import type { Exit, Launcher, Run } from './launcher.js'
+
+/** A backend that somebody else starts and stops; it is only routed to. */
+export function createExternalLauncher(origin: string): Launcher {
+  return { kind: 'external', start: async () => createRun(origin) }
+}
+
+function createRun(origin: string): Run {
+  return {
+    origin,
+    pid: undefined,
+    exited: new Promise<Exit>(() => {}),
+    stop: async () => {},
+    kill: () => {},
+    lastOutput: async () => [],
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * How a backend is started and stopped.
+ *
+ * A launcher promises: `start` begins at most what one call asks for, and when it rejects nothing of it lives;
+ * a run's `exited` settles once and never rejects; `stop` resolves when nothing of the run lives any more.
+ * Whether the backend can work yet is not a launcher's business.
+ */
+export interface Launcher {
+  readonly kind: 'process' | 'external'
+  start(signal: AbortSignal): Promise<Run>
+}
+
+/** One start of a backend, until nothing of it lives. */
+export interface Run {
+  /** Where it listens, such as `http://127.0.0.1:5001`; no trailing slash, no base path. */
+  readonly origin: string
+  readonly pid: number | undefined
+  /** Settles when the backend ends by itself or is stopped; never for a backend that is not ours. */
+  readonly exited: Promise<Exit>
+  stop(recipe: StopRecipe): Promise<void>
+  /** Ends everything of it at once without waiting: for the moment in which the gateway itself dies. */
+  kill(): void
+  /** The last lines that it printed, secrets masked, oldest first. */
+  lastOutput(): Promise<string[]>
+}
+
+/** Why a start came to nothing, in words for the client: no path, address or secret in them. */
+export class StartFailure extends Error {
+  override readonly name = 'StartFailure'
+}
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface StopRecipe {
+  /** Polite first, SIGKILL last. */
+  readonly signals: readonly NodeJS.Signals[]
+  /** How long the steps before the last may take together. */
+  readonly timeoutMs: number
+}

@@ -1,0 +1,33 @@
+import type { BaseLogger } from 'pino'
+import type { ExchangeRecorder, ExchangeReport } from './recorder.js'
+
+/** One line per request, when it is over. What a user's own fault or leaving caused is no warning. */
+export function createAccessLog(log: BaseLogger): ExchangeRecorder {
+  return {
+    exchanged: (report) => log[level(report)](line(report), 'request'),
+    eventGap: () => {},
+  }
+}
+
+function level({ outcome }: ExchangeReport): 'info' | 'warn' {
+  return outcome === 'ok' || outcome === 'client_gone' || outcome === 'refused' ? 'info' : 'warn'
+}
+
+function line(report: ExchangeReport): Record<string, unknown> {
+  const { requestId, cause, queueWaitMs, startWaitMs, firstByteMs, durationMs, ...facts } = report
+  return {
+    id: requestId,
+    ...facts,
+    queueMs: Math.round(queueWaitMs),
+    startMs: Math.round(startWaitMs),
+    firstByteMs: firstByteMs === undefined ? undefined : Math.round(firstByteMs),
+    totalMs: Math.round(durationMs),
+    ...(report.outcome === 'ok' || cause === undefined ? {} : { why: why(cause) }),
+  }
+}
+
+/** The message of an error and of everything that caused it: the log may know what the client may not. */
+function why(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message} <- ${why(error.cause)}`
+}

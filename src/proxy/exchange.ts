@@ -1,0 +1,110 @@
+import { performance } from 'node:perf_hooks'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Lease } from '../backends/lease.js'
+import { type ErrorCode, GatehouseError } from '../errors.js'
+import type { Forwarded } from './forward.js'
+import type { ExchangeRecorder, Outcome } from './recorder.js'
+
+const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
+  GATEHOUSE_CLIENT_GONE: 'client_gone',
+  GATEHOUSE_START_FAILED: 'start_failed',
+  GATEHOUSE_BACKING_OFF: 'start_failed',
+  GATEHOUSE_LANE_FULL: 'queue_full',
+  GATEHOUSE_UPSTREAM_TIMEOUT: 'timeout',
+  GATEHOUSE_UNREACHABLE: 'upstream_error',
+  GATEHOUSE_UPSTREAM_FAILED: 'upstream_error',
+  GATEHOUSE_INTERNAL: 'upstream_error',
+}
+
+/** Where a request goes, once that is known. */
+export interface Destination {
+  readonly backend: string
+  readonly workload: string
+  /** What decided: the id of a built-in row, or the path of a route of the user's. */
+  readonly route: string
+}
+
+const NOWHERE: Destination = { backend: '', workload: '', route: '' }
+
+/** One request from its arrival until its reply is over: its clock, its signal, and the report of how it went. */
+export class Exchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  destination = NOWHERE
+  requestBytes = 0
+  lease: Lease | undefined
+  readonly #arrivedAt = performance.now()
+  readonly #gone = new AbortController()
+
+  constructor(request: FastifyRequest, reply: FastifyReply) {
+    this.request = request
+    this.reply = reply
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) this.#gone.abort(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
+    })
+  }
+
+  /** Aborts when the client leaves before its reply is complete. */
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  /** Who asks, for fairness: a key, else an address. */
+  get client(): string {
+    const { authorization, 'x-api-key': key } = this.request.headers
+    return authorization ?? (typeof key === 'string' ? key : this.request.ip)
+  }
+
+  /** Resolves when the reply is over, one way or the other. */
+  closed(): Promise<void> {
+    const { raw } = this.reply
+    if (raw.closed) return Promise.resolve()
+    return new Promise((resolve) => raw.once('close', resolve))
+  }
+
+  answered(forwarded: Forwarded, recorder: ExchangeRecorder): void {
+    const { statusCode } = this.reply.raw
+    recorder.exchanged({
+      ...this.#facts(),
+      outcome: this.#outcome(forwarded, statusCode),
+      status: statusCode,
+      firstByteMs: forwarded.firstByteAt - this.#arrivedAt,
+      responseBytes: forwarded.responseBytes,
+      events: forwarded.events,
+      cause: forwarded.cause,
+    })
+  }
+
+  failed(error: unknown, recorder: ExchangeRecorder): void {
+    const known = error instanceof GatehouseError ? error : new GatehouseError('GATEHOUSE_INTERNAL')
+    recorder.exchanged({
+      ...this.#facts(),
+      outcome: OUTCOMES[known.code] ?? 'refused',
+      status: known.statusCode,
+      firstByteMs: undefined,
+      responseBytes: 0,
+      events: undefined,
+      cause: error,
+    })
+  }
+
+  #outcome(forwarded: Forwarded, status: number): Outcome {
+    if (forwarded.end === 'broken') return 'upstream_broken'
+    if (forwarded.end === 'client_gone' || this.gone.aborted) return 'client_gone'
+    return status >= 500 ? 'upstream_error' : 'ok'
+  }
+
+  #facts() {
+    return {
+      ...this.destination,
+      requestId: this.request.id,
+      client: this.request.ip,
+      method: this.request.method,
+      path: this.request.raw.url?.split('?', 1)[0] ?? '',
+      queueWaitMs: this.lease?.queueWaitMs ?? 0,
+      startWaitMs: this.lease?.startWaitMs ?? 0,
+      durationMs: performance.now() - this.#arrivedAt,
+      requestBytes: this.requestBytes,
+    }
+  }
+}

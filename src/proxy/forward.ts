@@ -1,0 +1,156 @@
+import type { ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { Lease } from '../backends/lease.js'
+import { GatehouseError } from '../errors.js'
+import { lineValue, replyLines } from './headers.js'
+import { StreamEvents } from './stream-events.js'
+import { isUnreachable, upstreamError } from './upstream-error.js'
+
+/** One request, ready to be sent to a backend. */
+export interface Outbound {
+  readonly method: string
+  /** Path and query as the backend shall see them. */
+  readonly path: string
+  /** Name, value, name, value. */
+  readonly lines: string[]
+  readonly body: Buffer | Readable | null
+}
+
+/** Where the answer goes. */
+export interface Inbound {
+  readonly raw: ServerResponse
+  /** Aborts when the client leaves. */
+  readonly gone: AbortSignal
+  /** Called once, just before the first byte of the answer is written to `raw`. */
+  readonly takeOver: () => void
+  readonly onEventGap: (gapMs: number) => void
+}
+
+/** What came of a request whose answer had begun. */
+export interface Forwarded {
+  readonly end: 'complete' | 'broken' | 'client_gone'
+  readonly firstByteAt: number
+  readonly responseBytes: number
+  readonly events: number | undefined
+  readonly cause?: unknown
+}
+
+/**
+ * Sends a request on a lease and streams the answer back, byte for byte as it comes, with back-pressure.
+ * Rejects with a GatehouseError while nothing of an answer was written; after that the client's connection is
+ * either ended as the backend ended it, or broken.
+ */
+export function forward(lease: Lease, outbound: Outbound, inbound: Inbound): Promise<Forwarded> {
+  return new Promise((resolve, reject) => {
+    const { method, path, lines: headers, body } = outbound
+    const handler = new ReplyHandler(lease, inbound, { resolve, reject })
+    lease.upstream.dispatch({ method, path, headers, body }, handler)
+  })
+}
+
+interface Settle {
+  resolve(forwarded: Forwarded): void
+  reject(error: unknown): void
+}
+
+/** Undici's handler, without a stream between the backend's socket and the raw reply. */
+class ReplyHandler implements Dispatcher.DispatchHandler {
+  readonly #lease: Lease
+  readonly #inbound: Inbound
+  readonly #settle: Settle
+  readonly #leave = () => this.#clientGone()
+  #abort: ((error?: Error) => void) | undefined
+  #resume: (() => void) | undefined
+  #events: StreamEvents | undefined
+  #firstByteAt = 0
+  #responseBytes = 0
+
+  constructor(lease: Lease, inbound: Inbound, settle: Settle) {
+    this.#lease = lease
+    this.#inbound = inbound
+    this.#settle = settle
+    inbound.gone.addEventListener('abort', this.#leave, { once: true })
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#abort = abort
+    if (this.#inbound.gone.aborted) this.#clientGone()
+  }
+
+  // biome-ignore lint/complexity/useMaxParams: undici calls it so
+  onHeaders(status: number, head: Buffer[], resume: () => void, statusText: string): boolean {
+    if (status < 200) return true
+    const { raw } = this.#inbound
+    const lines = replyLines(head)
+    this.#resume = resume
+    this.#firstByteAt = performance.now()
+    if (lineValue(lines, 'content-type')?.startsWith('text/event-stream')) this.#watchEvents(lines)
+    this.#inbound.takeOver()
+    raw.on('drain', resume)
+    raw.writeHead(status, statusText, lines)
+    process.nextTick(flushHead, this)
+    return true
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#responseBytes += chunk.length
+    this.#events?.pass(chunk)
+    return this.#inbound.raw.write(chunk)
+  }
+
+  onComplete(): void {
+    this.#inbound.raw.end()
+    this.#finish('complete')
+  }
+
+  onError(error: Error): void {
+    if (this.#firstByteAt > 0) {
+      this.#inbound.raw.destroy()
+      this.#finish(this.#inbound.gone.aborted ? 'client_gone' : 'broken', error)
+      return
+    }
+    this.#stopWatching()
+    if (isUnreachable(error)) this.#lease.unreachable()
+    this.#settle.reject(upstreamError(error, this.#lease.config.name))
+  }
+
+  /** The head leaves at once, alone if the backend's first bytes are not here in the same tick. */
+  flushHead(): void {
+    const { raw } = this.#inbound
+    if (this.#responseBytes === 0 && !raw.writableEnded) raw.flushHeaders()
+  }
+
+  #watchEvents(lines: string[]): void {
+    this.#events = new StreamEvents(this.#inbound.onEventGap)
+    if (!lineValue(lines, 'x-accel-buffering')) lines.push('x-accel-buffering', 'no')
+  }
+
+  #clientGone(): void {
+    const error = new GatehouseError('GATEHOUSE_CLIENT_GONE')
+    this.#abort?.(error)
+    if (this.#firstByteAt > 0) this.#finish('client_gone')
+    else this.#settle.reject(error)
+  }
+
+  #finish(end: Forwarded['end'], cause?: unknown): void {
+    this.#stopWatching()
+    this.#settle.resolve({
+      end,
+      firstByteAt: this.#firstByteAt,
+      responseBytes: this.#responseBytes,
+      events: this.#events?.count,
+      cause,
+    })
+  }
+
+  #stopWatching(): void {
+    this.#inbound.gone.removeEventListener('abort', this.#leave)
+    if (this.#resume) this.#inbound.raw.off('drain', this.#resume)
+  }
+}
+
+function flushHead(handler: ReplyHandler): void {
+  handler.flushHead()
+}

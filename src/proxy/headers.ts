@@ -1,0 +1,101 @@
+/**
+ * Header lines as flat lists (name, value, name, value): order, repeats and spelling survive both ways.
+ * Duties and their sources: RFC 9110 7.6.1 (hop-by-hop), 7.6.3 (Via); RFC 9112 6 (framing).
+ */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+/** Written anew towards the backend; `expect` has been answered by us already. */
+const REQUEST_OWN = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'content-length',
+  'expect',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+])
+const VIA = '1.1 gatehouse'
+/** The usual values of a Connection line, which name no other line. */
+const PLAIN = new Set(['close', 'keep-alive'])
+const NO_NAMES: ReadonlySet<string> = new Set()
+
+/** What a request's head says of its sender. */
+export interface Sender {
+  /** Address of the peer that is connected to us. */
+  readonly address: string
+  /** Whether the peer's own X-Forwarded-* lines are believed. */
+  readonly trusted: boolean
+}
+
+/** The lines to send to a backend: the client's end-to-end lines, then our own. */
+export function requestLines(rawHeaders: readonly string[], sender: Sender): string[] {
+  const lines: string[] = []
+  const theirs = new Map<string, string>()
+  const named = connectionNames(rawHeaders)
+  eachLine(rawHeaders, (name, value) => {
+    const lower = name.toLowerCase()
+    if (named.has(lower)) return
+    if (!REQUEST_OWN.has(lower)) lines.push(name, value)
+    else theirs.set(lower, theirs.has(lower) ? `${theirs.get(lower)}, ${value}` : value)
+  })
+  return addOwnLines(lines, theirs, sender)
+}
+
+function addOwnLines(lines: string[], theirs: Map<string, string>, sender: Sender): string[] {
+  const believed = (name: string) => (sender.trusted ? theirs.get(name) : undefined)
+  const before = believed('x-forwarded-for')
+  const via = theirs.get('via')
+  const host = believed('x-forwarded-host') ?? theirs.get('host')
+  lines.push('x-forwarded-for', before ? `${before}, ${sender.address}` : sender.address)
+  if (host) lines.push('x-forwarded-host', host)
+  lines.push('x-forwarded-proto', believed('x-forwarded-proto') ?? 'http')
+  lines.push('via', via ? `${via}, ${VIA}` : VIA)
+  return lines
+}
+
+/** The lines to send to the client: all of the backend's that are not about its own connection. */
+export function replyLines(rawHeaders: readonly Buffer[]): string[] {
+  const received = rawHeaders.map((part) => part.toString('latin1'))
+  const named = connectionNames(received)
+  const lines: string[] = []
+  eachLine(received, (name, value) => {
+    const lower = name.toLowerCase()
+    if (!HOP_BY_HOP.has(lower) && !named.has(lower)) lines.push(name, value)
+  })
+  return lines
+}
+
+/** The value of the first line with this name (in lower case). */
+export function lineValue(lines: readonly string[], name: string): string | undefined {
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    if (lines[at]?.toLowerCase() === name) return lines[at + 1]
+  }
+  return undefined
+}
+
+/** The names that the Connection lines declare to be of this hop only. */
+function connectionNames(lines: readonly string[]): ReadonlySet<string> {
+  const declared: string[] = []
+  eachLine(lines, (name, value) => {
+    if (name.length !== 'connection'.length || name.toLowerCase() !== 'connection') return
+    if (!PLAIN.has(value.toLowerCase())) declared.push(value)
+  })
+  if (declared.length === 0) return NO_NAMES
+  return new Set(
+    declared.flatMap((value) => value.split(',').map((name) => name.trim().toLowerCase())),
+  )
+}
+
+function eachLine(lines: readonly string[], visit: (name: string, value: string) => void): void {
+  for (let at = 0; at + 1 < lines.length; at += 2) visit(lines[at] ?? '', lines[at + 1] ?? '')
+}

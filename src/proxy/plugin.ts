@@ -1,0 +1,23 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Admission, type AdmitParts } from './admit.js'
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** Everything that is not the gateway's own endpoint belongs to the workloads. */
+export function registerProxy(app: FastifyInstance, parts: AdmitParts): void {
+  const admission = new Admission(parts)
+  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+    await admission.admit(request, reply)
+    return reply
+  }
+  // Bodies are read by the line itself, whatever their type: SillyTavern posts JSON as text/plain, and a type that
+  // Fastify cannot parse is the backend's to judge, so it is not shown to Fastify (rawHeaders keep it).
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  app.addHook('onRequest', async (request) => {
+    if (request.is404 || request.routeOptions.url === '/*')
+      delete request.raw.headers['content-type']
+  })
+  app.route({ method: METHODS, url: '/*', handler })
+  app.setNotFoundHandler(handler)
+}

@@ -1,0 +1,41 @@
+/** How an exchange ended; one label value each. */
+export type Outcome =
+  | 'ok'
+  | 'client_gone'
+  | 'upstream_error'
+  | 'upstream_broken'
+  | 'start_failed'
+  | 'queue_full'
+  | 'timeout'
+  | 'refused'
+
+/** All that is known of one request when it is over; times in milliseconds from its arrival unless said. */
+export interface ExchangeReport {
+  readonly requestId: string
+  readonly client: string
+  readonly method: string
+  readonly path: string
+  readonly backend: string
+  readonly workload: string
+  readonly route: string
+  readonly outcome: Outcome
+  readonly status: number
+  /** Durations, not points in time. */
+  readonly queueWaitMs: number
+  readonly startWaitMs: number
+  /** Undefined when no byte came. */
+  readonly firstByteMs: number | undefined
+  readonly durationMs: number
+  readonly requestBytes: number
+  readonly responseBytes: number
+  /** Events of an event stream; undefined for other replies. */
+  readonly events: number | undefined
+  readonly cause?: unknown
+}
+
+/** What the proxy tells the layers beside it; metrics and the access log hang on it. */
+export interface ExchangeRecorder {
+  exchanged(report: ExchangeReport): void
+  /** An event came `gapMs` after the one before it. */
+  eventGap(backend: string, workload: string, gapMs: number): void
+}
