@@ -44,7 +44,7 @@ export class Backend {
   async lease(ask: LeaseAsk): Promise<Lease> {
     const asked = performance.now()
     if (!ask.wake && !this.#life.isReady) throw this.#error('GATEHOUSE_NOT_RUNNING')
-    if (ask.onlyIdle && this.#lane.held > 0) throw this.#error('GATEHOUSE_BUSY')
+    if (ask.onlyIdle && this.#wouldWaitUnseen()) throw this.#error('GATEHOUSE_BUSY')
     const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
     const turned = performance.now()
     try {
@@ -83,6 +83,10 @@ export class Backend {
       waiting: this.#lane.waiting,
       ...this.#life.status(),
     }
+  }
+
+  #wouldWaitUnseen(): boolean {
+    return this.#dialect.unknownPostsWait && this.#lane.held > 0
   }
 
   async #enterLane(ask: LeaseAsk): Promise<Turn> {

@@ -41,8 +41,7 @@ export async function run(options: RunOptions, around: Surroundings): Promise<Ru
   const app = createApp(config, { host, log, version, ...(live && { watcher: live }) })
   await listen(app, config)
   const url = urlOf(app)
-  if (live) live.print(banner(config, url, version))
-  else log.info({ url, backends: config.backends.map(({ name }) => name) }, 'listening')
+  live?.print(banner(config, url, version))
   app.pool.preload(new AbortController().signal)
   const close = async () => {
     await app.server.close()
@@ -68,7 +67,7 @@ function hostOf(config: Config, options: RunOptions, around: Surroundings): Host
 
 async function listen({ server }: App, { listen: { host, port } }: Config): Promise<void> {
   try {
-    await server.listen({ host, port, listenTextResolver: () => '' })
+    await server.listen({ host, port, listenTextResolver: (at) => `listening at ${at}` })
   } catch (error) {
     await server.close()
     throw error

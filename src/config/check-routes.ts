@@ -23,7 +23,7 @@ export function checkRoutes(settings: Settings, report: Report): void {
 
 /** None while it is in doubt what a backend serves. */
 function unservedWorkloads({ backends }: Settings, report: Report): readonly Workload[] {
-  if (report.isAnyDoubtful(['backends'], 'serves')) return []
+  if (report.isOpenWithin(['backends'], 'serves')) return []
   const served = new Set(Object.values(backends).flatMap(({ serves }) => serves))
   return WORKLOADS.filter((workload) => !served.has(workload))
 }

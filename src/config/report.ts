@@ -53,8 +53,8 @@ export class Report {
     return this.#faulty.some((faulty) => isWithin(path, faulty))
   }
 
-  /** Whether a fault was found at, around or inside the `key` of any part of `path`. */
-  isAnyDoubtful(path: Path, key: string): boolean {
+  /** Whether a fault leaves it open what a member of the object at `path` has under `key`. */
+  isOpenWithin(path: Path, key: string): boolean {
     const depth = path.length + 1
     return this.#faulty.some(
       (faulty) =>

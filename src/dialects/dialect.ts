@@ -21,6 +21,8 @@ export interface Dialect {
   readonly keepsConnections: boolean
   /** Polite first, SIGKILL last; the time to stop is shared between the steps before the last. */
   readonly stopSignals: readonly NodeJS.Signals[]
+  /** Whether a POST that it does not know waits for the work that is running there before it is refused. */
+  readonly unknownPostsWait: boolean
   /** Paths that this dialect knows under another name. */
   readonly rewrites: ReadonlyMap<string, string>
 }

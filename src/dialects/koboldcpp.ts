@@ -21,6 +21,7 @@ export const koboldcpp: Dialect = {
   judge,
   keepsConnections: false,
   stopSignals: ['SIGINT', 'SIGTERM', 'SIGKILL'],
+  unknownPostsWait: true,
   rewrites: new Map([['/embeddings', '/v1/embeddings']]),
 }
 

@@ -12,6 +12,7 @@ function web(name: DialectName, probePath: string, judge: Dialect['judge']): Dia
     judge,
     keepsConnections: true,
     stopSignals: TERM_THEN_KILL,
+    unknownPostsWait: false,
     rewrites: NO_REWRITES,
   }
 }

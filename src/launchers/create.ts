@@ -10,10 +10,5 @@ export function createLauncher(config: BackendConfig, host: Host, ports: Ports):
   if (launcher.kind === 'process') {
     return new ProcessLauncher({ name, address, command: launcher }, host, ports)
   }
-  return createExternalLauncher(`${address.protocol}//${urlHost(address.host)}:${address.port}`)
-}
-
-/** IPv6 addresses stand in brackets in a URL. */
-function urlHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
+  return createExternalLauncher(`${address.protocol}//${address.host}:${address.port}`)
 }

@@ -30,11 +30,16 @@ export class Ports {
   }
 }
 
+/** A URL writes an IPv6 address in brackets; a socket takes it bare. */
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[|\]$/g, '')
+}
+
 function listenOnce(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen({ host, port, exclusive: true }, () => {
+    server.listen({ host: withoutBrackets(host), port, exclusive: true }, () => {
       const address = server.address()
       const bound = typeof address === 'object' && address ? address.port : port
       server.close(() => resolve(bound))

@@ -1,5 +1,5 @@
 import type { Row } from './row.js'
-import { TABLE } from './table.js'
+import { LAST_ROW, TABLE } from './table.js'
 
 /** The parts of a request that routing looks at; `path` as `normalisePath` returns it. */
 export interface Call {
@@ -49,11 +49,9 @@ export function findRow(call: Call): Row {
     firstHit(EXACT_BY_PATH.get(call.path), call) ??
     firstHit(SUFFIX_BY_NAME.get(lastName(call.path)), call) ??
     firstHit(LOOSE, call) ??
-    LAST
+    LAST_ROW
   )
 }
-
-const LAST = TABLE[TABLE.length - 1] as Row
 
 function firstHit(entries: readonly Entry[] | undefined, call: Call): Row | undefined {
   if (entries === undefined) return undefined

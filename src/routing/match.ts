@@ -26,15 +26,13 @@ export interface Match {
   readonly route: RouteConfig | undefined
   /** What the built-in table knows of this call, also when a route of the user's decided. */
   readonly row: Row
-  /** May this call start a backend that is stopped? */
+  /** May this call start a backend that is stopped? false: only for one that is up. */
   readonly wake: boolean
   /** Does it wait its turn in the lane? */
   readonly lane: boolean
   /** Only for a backend that has nothing to do. */
   readonly idleOnly: boolean
   readonly caller: Caller
-  /** The path to forward instead, to a backend of dialect `koboldcpp` only. */
-  readonly rewrite: string | undefined
   /** The front part of the normalised path to cut off before forwarding; often empty. */
   readonly cutPrefix: string
 }
@@ -57,7 +55,8 @@ export function createMatcher(routes: readonly RouteConfig[]): Matcher {
     match(call) {
       const route = firstRoute(prepared, call)
       const byRow = (route && matches.get(route)) ?? BUILT_IN
-      return byRow.get(findRow(call)) as Match
+      const row = findRow(call)
+      return byRow.get(row) ?? matchOfRow(row)
     },
     needsModel(call) {
       for (const route of prepared) {
@@ -76,7 +75,7 @@ function firstRoute(routes: readonly UserRoute[], call: RoutedCall): UserRoute |
 }
 
 function matchOfRow(row: Row): Match {
-  const { to, wake, lane, idleOnly, caller, rewrite } = row
+  const { to, wake, lane, idleOnly, caller } = row
   return Object.freeze({
     to,
     route: undefined,
@@ -85,7 +84,6 @@ function matchOfRow(row: Row): Match {
     lane,
     idleOnly,
     caller,
-    rewrite,
     cutPrefix: '',
   })
 }
@@ -94,7 +92,7 @@ function matchesByRow(route: UserRoute): ReadonlyMap<Row, Match> {
   return new Map(TABLE.map((row) => [row, matchOfRoute(route, row)]))
 }
 
-// The route says where, the row how: a token count that the user sends elsewhere still waits for nothing.
+// The route says where, the row how: a token count that is sent elsewhere still waits for nothing.
 function matchOfRoute({ config, fixedPath }: UserRoute, row: Row): Match {
   return Object.freeze({
     ...matchOfRow(row),
@@ -106,7 +104,8 @@ function matchOfRoute({ config, fixedPath }: UserRoute, row: Row): Match {
   })
 }
 
-// A workload wakes for what the table would wake it for; a backend named outright, for all but preflights.
+// A workload wakes for what the table would wake it for and for what the table does not know; a
+// backend that is named outright, for all but preflights.
 function wakes({ to }: RouteConfig, row: Row): boolean {
   if (to.backend !== undefined) return row.to.gateway !== 'preflight'
   return row.wake || row.fallback

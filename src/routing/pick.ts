@@ -1,4 +1,4 @@
-import { type BackendConfig, WORKLOADS, type Workload } from '../config/config.js'
+import type { BackendConfig, Workload } from '../config/config.js'
 import type { Match } from './match.js'
 import type { Row, RowTarget } from './row.js'
 
@@ -32,7 +32,7 @@ const NO_SUCH_BACKEND: PickResult = Object.freeze({ backend: undefined, workload
 
 /** Prepares the choice; among equals the earlier in the file wins. */
 export function createPicker(backends: readonly BackendConfig[]): Picker {
-  const servers = new Map(WORKLOADS.map((workload) => [workload, serversOf(workload, backends)]))
+  const servers = serversByWorkload(backends)
   const named = new Map(backends.map((backend) => [backend.name, resultsOf(backend)]))
   return {
     pick({ to, row }, model) {
@@ -46,10 +46,10 @@ export function createPicker(backends: readonly BackendConfig[]): Picker {
   }
 }
 
-function serversFor(to: RowTarget, servers: ReadonlyMap<Workload, Servers>): Servers {
-  const those = servers.get(workloadOf(to)) as Servers
+function serversFor(to: RowTarget, servers: Readonly<Record<Workload, Servers>>): Servers {
+  const those = servers[workloadOf(to)]
   if (those.count > 0 || to.otherwise === undefined) return those
-  const others = servers.get(to.otherwise) as Servers
+  const others = servers[to.otherwise]
   return others.count > 0 ? others : those
 }
 
@@ -57,6 +57,17 @@ function serversFor(to: RowTarget, servers: ReadonlyMap<Workload, Servers>): Ser
 function workloadOf(to: RowTarget): Workload {
   if (to.gateway === undefined) return to.workload
   return to.of === 'all' ? 'text' : to.of
+}
+
+function serversByWorkload(backends: readonly BackendConfig[]): Record<Workload, Servers> {
+  return {
+    text: serversOf('text', backends),
+    image: serversOf('image', backends),
+    transcribe: serversOf('transcribe', backends),
+    speech: serversOf('speech', backends),
+    embeddings: serversOf('embeddings', backends),
+    music: serversOf('music', backends),
+  }
 }
 
 function serversOf(workload: Workload, backends: readonly BackendConfig[]): Servers {

@@ -55,32 +55,31 @@ export interface Row {
   readonly idleOnly: boolean
   /** What is left when no row knows the path. */
   readonly fallback: boolean
-  /** The path to forward instead, to a backend of dialect `koboldcpp` only. */
-  readonly rewrite: string | undefined
   readonly about: string
 }
 
 /** What the rows of one family have in common; what is left out is false. */
 export type Family = Pick<Row, 'to' | 'methods'> &
-  Partial<
-    Pick<Row, 'wake' | 'lane' | 'first' | 'upgrade' | 'idleOnly' | 'fallback'> & { rewrite: string }
-  >
+  Partial<Pick<Row, 'wake' | 'lane' | 'first' | 'upgrade' | 'idleOnly' | 'fallback'>>
 
 /** What is a row's own: id, patterns with spaces between, caller, about. */
 export type Line = readonly [id: string, patterns: string, caller: Caller, about: string]
 
 /** The rows of a family, one for each line, in the same order. */
 export function rowsOf(family: Family, lines: readonly Line[]): Row[] {
-  return lines.map(([id, patterns, caller, about]) =>
-    Object.freeze({
-      ...DEFAULTS,
-      ...family,
-      id,
-      patterns: patterns.split(' '),
-      caller,
-      about,
-    }),
-  )
+  return lines.map((line) => rowOf(family, line))
+}
+
+/** One frozen row. */
+export function rowOf(family: Family, [id, patterns, caller, about]: Line): Row {
+  return Object.freeze({
+    ...DEFAULTS,
+    ...family,
+    id,
+    patterns: patterns.split(' '),
+    caller,
+    about,
+  })
 }
 
 const DEFAULTS = {
@@ -90,5 +89,4 @@ const DEFAULTS = {
   upgrade: false,
   idleOnly: false,
   fallback: false,
-  rewrite: undefined,
 }

@@ -1,5 +1,5 @@
 import type { Workload } from '../config/config.js'
-import { type Family, type GatewayAnswer, type Row, type RowTarget, rowsOf } from './row.js'
+import { type Family, type GatewayAnswer, type Row, type RowTarget, rowOf, rowsOf } from './row.js'
 
 const ANY: readonly string[] = []
 const GET: readonly string[] = ['GET']
@@ -25,6 +25,12 @@ const own = (gateway: GatewayAnswer, of: Workload | 'all', methods = GET): Famil
   to: { gateway, of },
   methods,
 })
+
+/** Takes what no other row takes. */
+export const LAST_ROW: Row = rowOf(
+  { to: TEXT, methods: ANY, lane: true, idleOnly: true, fallback: true },
+  ['other', '/*', 'kobold', 'Everything else, while the text backend is up and idle'],
+)
 
 /**
  * Every path that KoboldCpp and its clients use, and who answers it. Rows marked `first` are tried
@@ -133,8 +139,8 @@ export const TABLE: readonly Row[] = Object.freeze([
   ]),
   ...rowsOf(look(IMAGE), [
     ['sd-look', '*/sdapi/v1/*', 'a1111', 'Any other A1111 list'],
-    ['image-look', '*/v1/images/generations /images/generations', 'openai', 'Nothing; not a GET'],
-    ['comfy-look', '/prompt /upload/image* /api/upload/image*', 'comfyui', 'Nothing; not a GET'],
+    ['image-look', '*/v1/images/generations /images/generations', 'openai', 'Made with POST'],
+    ['comfy-look', '/prompt /upload/image* /api/upload/image*', 'comfyui', 'Made with POST'],
     ['comfy-history', '/history* /api/history*', 'comfyui', 'Pictures that are done'],
     ['comfy-view', '/view* /api/view', 'comfyui', 'The last picture'],
     ['comfy-loras', '/models/loras /api/models/loras', 'comfyui', 'Image LoRAs'],
@@ -179,7 +185,7 @@ export const TABLE: readonly Row[] = Object.freeze([
     ['embeddings', '*/v1/embeddings', 'openai', 'Embeddings'],
     ['ollama-embeddings', '*/api/embed */api/embeddings', 'ollama', 'Embeddings'],
   ]),
-  ...rowsOf({ ...work(EMBEDDINGS), rewrite: '/v1/embeddings' }, [
+  ...rowsOf(work(EMBEDDINGS), [
     [
       'short-embeddings',
       '/embeddings',
@@ -240,7 +246,5 @@ export const TABLE: readonly Row[] = Object.freeze([
   ...rowsOf({ ...look(TEXT), fallback: true }, [
     ['other-look', '/*', 'kobold', 'Everything else, while the text backend is up'],
   ]),
-  ...rowsOf({ to: TEXT, methods: ANY, lane: true, idleOnly: true, fallback: true }, [
-    ['other', '/*', 'kobold', 'Everything else, while the text backend is up and idle'],
-  ]),
+  LAST_ROW,
 ])

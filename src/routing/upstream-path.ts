@@ -2,7 +2,7 @@ import type { Match } from './match.js'
 
 /**
  * The target to forward, below the backend's base path: as it came, or with the route's prefix cut
- * off the normalised path; query and a trailing slash are kept. `rewrite` is not applied here.
+ * off the normalised path; query and a trailing slash are kept.
  */
 export function upstreamPath(url: string, path: string, { cutPrefix }: Match): string {
   if (cutPrefix === '') return url

@@ -61,6 +61,9 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
+/** The names of all options, for whoever checks that the usage tells them. */
+export const OPTION_NAMES: readonly string[] = Object.keys(OPTIONS)
+
 const KINDS: Readonly<Record<string, ModelKind>> = {
   text: 'text',
   image: 'image',

@@ -37,9 +37,11 @@ export async function startSampleServer(options: SampleOptions): Promise<SampleS
     port: portOf(server),
     finishRunning: () => engine.running,
     close: async () => {
+      const closed = once(server, 'close')
       server.close()
+      engine.runs.close()
       for (const socket of sockets) socket.destroy()
-      if (server.listening) await once(server, 'close')
+      await closed
     },
   }
 }

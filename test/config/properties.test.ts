@@ -99,26 +99,25 @@ t.test('any JSON of the right words is a Config or a ConfigError', async () => {
       near.map((value) => JSON.stringify(value)),
       isReported,
     ),
-    { numRuns: 300 },
+    { numRuns: 120 },
   )
   fc.assert(
     fc.property(
       file.map((value) => JSON.stringify(value)),
       isReported,
     ),
-    { numRuns: 300 },
+    { numRuns: 120 },
   )
 })
 
-t.test('no place has two faults', async (t) => {
+t.test('no place has two faults', async () => {
   fc.assert(
     fc.property(file, (value) => {
       const paths = faultsOf(value).map(({ path }) => path)
       return new Set(paths).size === paths.length
     }),
-    { numRuns: 300 },
+    { numRuns: 120 },
   )
-  t.equal(Object.keys({}).length, 0)
 })
 
 t.test('no key reaches the prototype of all objects', async (t) => {

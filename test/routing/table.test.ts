@@ -243,12 +243,6 @@ t.test('callers get their errors in the dialect of the path', async (t) => {
   }
 })
 
-t.test('only the short path of embeddings is rewritten', async (t) => {
-  t.equal(matchOf('POST', '/embeddings').rewrite, '/v1/embeddings')
-  t.equal(matchOf('POST', '/v1/embeddings').rewrite, undefined)
-  t.equal(TABLE.filter(({ rewrite }) => rewrite !== undefined).length, 1)
-})
-
 t.test('speech to text and embeddings fall back on the text backend', async (t) => {
   for (const path of ['/api/extra/transcribe', '/inference', '/v1/embeddings', '/embeddings']) {
     t.match(matchOf('POST', path).to, { otherwise: 'text' }, path)

@@ -17,10 +17,12 @@ export class TextRuns {
   #last: TextRun = createRun('')
   #isRunning = false
   #rememberedKey = ''
+  #isClosed = false
 
   /** Starts a run; one whose key was aborted while it waited starts aborted. */
   begin(genkey: string): TextRun {
     const run = createRun(genkey)
+    if (this.#isClosed) run.abort()
     if (genkey !== '' && genkey === this.#rememberedKey) {
       this.#rememberedKey = ''
       run.abort()
@@ -33,6 +35,12 @@ export class TextRuns {
   /** Ends the run; its text stays readable. */
   finish(): void {
     this.#isRunning = false
+  }
+
+  /** Ends the running text and every one that begins later. */
+  close(): void {
+    this.#isClosed = true
+    this.#last.abort()
   }
 
   /** Applies an abort as KoboldCpp 1.76 to 1.116 do, where `waiting` counts the requests in the line. */

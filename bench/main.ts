@@ -1,0 +1,106 @@
+/** `npm run bench -- hop|stream`: see README.md. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createCannon } from './cannon.js'
+import { measureHop } from './hop.js'
+import { hopTable } from './hop-table.js'
+import { bestGenerator, type Load } from './load.js'
+import { type Options, parseOptions, USAGE } from './options.js'
+import { Programs } from './programs.js'
+import { type Subject, startSubjects } from './setting.js'
+import { measureStreams } from './stream.js'
+import { streamTable } from './stream-table.js'
+import { createWrk } from './wrk.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
+const programs = new Programs(folder)
+process.on('exit', cleanUp)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]))
+}
+
+try {
+  await bench(readOptions())
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
+process.exit()
+
+/** One table's worth of measurements, as `--json` writes it. */
+interface Result {
+  readonly manner: string
+  /** Connections, or streams. */
+  readonly atOnce: number
+  readonly rows: readonly unknown[]
+}
+
+async function bench(options: Options): Promise<void> {
+  if (!existsSync(new URL('../dist/main.js', import.meta.url)))
+    throw new Error('npm run build first')
+  const results: Result[] = []
+  say(machine())
+  for (const manner of options.manners) {
+    const subjects = await startSubjects({ folder, programs, manner })
+    const measure = options.what === 'hop' ? hops : streams
+    results.push(...(await measure(subjects, options, manner)))
+    await programs.end()
+  }
+  if (options.jsonFile === undefined) return
+  const json = { at: new Date().toISOString(), machine: machine(), options, results }
+  writeFileSync(options.jsonFile, `${JSON.stringify(json, undefined, 2)}\n`)
+}
+
+async function hops(subjects: readonly Subject[], options: Options, manner: string) {
+  const generator = options.generator ?? bestGenerator()
+  const load: Load = generator === 'wrk' ? createWrk(programs) : createCannon()
+  const results: Result[] = []
+  for (const connections of options.connections) {
+    const rows = await measureHop(subjects, connections, { load, options })
+    const how = `${options.rounds} rounds of ${options.durationS} s, ${generator}`
+    say(`\nhop: upstream ${manner}, ${connections} connections, ${how}: median (min-max)`)
+    say(hopTable(rows))
+    results.push({ manner, atOnce: connections, rows })
+  }
+  return results
+}
+
+async function streams(subjects: readonly Subject[], options: Options, manner: string) {
+  const results: Result[] = []
+  for (const count of options.streams) {
+    const rows = await measureStreams(subjects, count, options.rounds)
+    say(
+      `\nstream: upstream ${manner}, ${count} streams, ${options.rounds} rounds: median (min-max)`,
+    )
+    say(streamTable(rows))
+    results.push({ manner, atOnce: count, rows })
+  }
+  return results
+}
+
+function machine(): string {
+  const [load = 0] = loadavg()
+  const processors = cpus()
+  const model = processors[0]?.model ?? 'unknown processor'
+  return `Node ${process.versions.node}, ${processors.length} x ${model}, load ${load.toFixed(1)} before`
+}
+
+function readOptions(): Options {
+  try {
+    return parseOptions(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(USAGE)
+    throw error
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** Synchronous, so that it holds on every way out: the end, a failure, Ctrl-C. */
+function cleanUp(): void {
+  programs.kill()
+  rmSync(folder, { recursive: true, force: true })
+}
