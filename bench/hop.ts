@@ -3,7 +3,8 @@ import type { Load } from './load.js'
 import type { Options } from './options.js'
 import type { Subject } from './setting.js'
 
-const WARM_UP_S = 2
+/** Enough requests for the compiler to have settled, even on a busy machine. */
+const WARM_UP = { connections: 32, durationS: 4 }
 
 /** One subject under load once. */
 export interface HopSample {
@@ -28,7 +29,6 @@ export async function measureHop(
   { load, options }: { readonly load: Load; readonly options: Options },
 ): Promise<HopRow[]> {
   const rows = subjects.map(({ name }) => ({ subject: name, samples: [] as HopSample[] }))
-  for (const subject of subjects) await sample(load, subject, { connections, durationS: WARM_UP_S })
   for (let round = 0; round < options.rounds; round += 1) {
     for (const [at, subject] of subjects.entries()) {
       const taken = await sample(load, subject, { connections, durationS: options.durationS })
@@ -36,6 +36,11 @@ export async function measureHop(
     }
   }
   return rows
+}
+
+/** Puts load on all subjects until their code is compiled; what is measured before that says little. */
+export async function warmUp(subjects: readonly Subject[], load: Load): Promise<void> {
+  for (const subject of subjects) await sample(load, subject, WARM_UP)
 }
 
 async function sample(

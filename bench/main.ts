@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCannon } from './cannon.js'
-import { measureHop } from './hop.js'
+import { measureHop, warmUp } from './hop.js'
 import { hopTable } from './hop-table.js'
 import { bestGenerator, type Load } from './load.js'
 import { type Options, parseOptions, USAGE } from './options.js'
@@ -56,6 +56,7 @@ async function hops(subjects: readonly Subject[], options: Options, manner: stri
   const generator = options.generator ?? bestGenerator()
   const load: Load = generator === 'wrk' ? createWrk(programs) : createCannon()
   const results: Result[] = []
+  await warmUp(subjects, load)
   for (const connections of options.connections) {
     const rows = await measureHop(subjects, connections, { load, options })
     const how = `${options.rounds} rounds of ${options.durationS} s, ${generator}`

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type Command, parseCommand, UsageError } from './cli/arguments.js'
-import { type Running, run } from './cli/run.js'
+import type { Running } from './cli/run.js'
 import { layOut } from './cli/table.js'
 import { USAGE } from './cli/usage.js'
 import { ConfigError, formatFaults } from './config/config-error.js'
@@ -39,7 +39,8 @@ async function execute(command: Command): Promise<void> {
       const { runSampleBackend } = await import('./sample/main.js')
       return runSampleBackend(command.argv)
     }
-    case 'run':
+    case 'run': {
+      const { run } = await import('./cli/run.js') // the other commands need none of its libraries
       closeOnSignals(
         await run(command.options, {
           platform: process.platform,
@@ -50,6 +51,7 @@ async function execute(command: Command): Promise<void> {
           stdout: process.stdout,
         }),
       )
+    }
   }
 }
 

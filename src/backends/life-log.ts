@@ -1,14 +1,14 @@
 import type { BaseLogger } from 'pino'
 import type { BackendRecorder } from './recorder.js'
 
+const SHOWN_LINES = 20
+
 /** One line for each move of a backend. */
 export function createLifeLog(log: BaseLogger): BackendRecorder {
   return {
-    moved: ({ backend, from, to, reason, cause, output }) => {
-      const facts = { backend, from, to, reason }
-      if (to === 'failed')
-        log.error({ ...facts, err: cause, output: output?.slice(-20) }, 'backend')
-      else log.info(facts, 'backend')
+    moved: ({ cause, output, ...facts }) => {
+      if (facts.to !== 'failed') log.info(facts, 'backend')
+      else log.error({ ...facts, err: cause, output: output?.slice(-SHOWN_LINES) }, 'backend')
     },
     started: ({ backend, outcome, durationMs }) => {
       if (outcome === 'ready') log.info({ backend, durationMs }, 'backend started')

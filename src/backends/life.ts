@@ -237,6 +237,7 @@ export class Life {
     if (!NEXT[from].includes(to)) throw new Error(`a backend cannot go from ${from} to ${to}`)
     this.#state = to
     this.#reason = reason
-    this.#parts.recorder.moved({ backend: this.#config.name, from, to, reason, ...facts })
+    const { name: backend } = this.#config
+    this.#parts.recorder.moved({ backend, from, to, pid: this.#run?.pid, reason, ...facts })
   }
 }

@@ -4,6 +4,8 @@ export interface Move {
   readonly backend: string
   readonly from: State
   readonly to: State
+  /** Of its process, where it has one. */
+  readonly pid: number | undefined
   /** Why, in words for the log. */
   readonly reason: string
   /** The cause of a failure, and the last lines of the backend's output. */

@@ -1,0 +1,145 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { sample, tempFolder } from '../helpers/gateway.js'
+import { addressOf, isAlive, runProgram } from '../helpers/program.js'
+import { until } from '../helpers/until.js'
+
+t.test('--help and --version print and exit with 0', async (t) => {
+  const help = runProgram(t, ['--help'])
+  t.equal(await help.ended, 0)
+  t.match(help.out(), /^Usage: gatehouse/)
+  const version = runProgram(t, ['--version'])
+  t.equal(await version.ended, 0)
+  t.match(version.out(), /^\d+\.\d+\.\d+\n$/)
+})
+
+t.test('words that make no sense print the usage and exit with 2', async (t) => {
+  for (const args of [
+    ['--bogus'],
+    ['dance'],
+    ['--port', 'x'],
+    ['--log-level', 'loud'],
+    ['check', 'b'],
+  ]) {
+    const program = runProgram(t, args)
+    t.equal(await program.ended, 2, args.join(' '))
+    t.match(program.err(), /^gatehouse: .+\n\nUsage: gatehouse/)
+    t.equal(program.out(), '')
+  }
+})
+
+t.test(
+  'a routes.json with five faults reports all five with their lines, and exits with 2',
+  async (t) => {
+    const file = join(tempFolder(t), 'routes.json')
+    writeFileSync(
+      file,
+      `{
+  "listen": { "port": "5050" },
+  "backends": {
+    "text": { "serves": ["txt"], "url": "http://127.0.0.1:5001" },
+    "image": { "serves": ["image"], "url": "http://127.0.0.1:5002", "concurency": 2 },
+    "slow": { "url": "http://127.0.0.1:5003", "startTimeout": "10 parsecs" }
+  },
+  "routes": [
+    { "path": "/x", "to": "backend:nobody" }
+  ]
+}`,
+    )
+    for (const command of [[], ['check'], ['routes']]) {
+      const program = runProgram(t, [...command, '--config', file])
+      t.equal(await program.ended, 2, command.join(' '))
+      for (const [line, path] of [
+        [2, 'listen.port'],
+        [4, 'backends.text.serves'],
+        [5, 'backends.image.concurency'],
+        [6, 'backends.slow.startTimeout'],
+        [9, 'routes[0].to'],
+      ] as const) {
+        t.match(
+          program.err(),
+          new RegExp(`routes\\.json:${line}:\\d+ +${path.replace(/[[\]]/g, '\\$&')}`),
+        )
+      }
+    }
+  },
+)
+
+t.test('a file that is not there is named', async (t) => {
+  const program = runProgram(t, ['--config', join(tempFolder(t), 'none.json')])
+  t.equal(await program.ended, 2)
+  t.match(program.err(), /none\.json/)
+})
+
+t.test('a port in use is named, and the exit code is 1', async (t) => {
+  const other = createServer()
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const program = runProgram(t, ['--host', '127.0.0.1', '--port', `${port}`])
+  t.equal(await program.ended, 1)
+  t.match(program.err(), `gatehouse: port ${port} is already in use`)
+})
+
+t.test('the routes are shown in the order in which they are tried', async (t) => {
+  const program = runProgram(t, ['routes'])
+  t.equal(await program.ended, 0)
+  const lines = program.out().split('\n')
+  t.match(lines[1], /\/api\/v1\/generate .*text/, 'those of routes.json first')
+  t.match(lines.at(-2), /Everything else/)
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  t.test(`${signal} ends the gateway and all its backends, and exits with 0`, async (t) => {
+    const folder = tempFolder(t)
+    const file = join(folder, 'routes.json')
+    const backends = { text: sample('text'), image: sample('image', ['--fork']) }
+    writeFileSync(file, JSON.stringify({ backends }))
+    const state = ['--state-dir', join(folder, 'state')]
+    const program = runProgram(t, [
+      '--config',
+      file,
+      '--host',
+      '127.0.0.1',
+      '--port',
+      '0',
+      ...state,
+    ])
+    const url = await addressOf(program)
+    const ask = (path: string) => fetch(url + path, { method: 'POST', body: '{"max_length":1}' })
+    t.equal((await ask('/api/v1/generate')).status, 200)
+    t.equal((await ask('/sdapi/v1/txt2img')).status, 200)
+    const pids = [...program.out().matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid))
+    t.equal(pids.length, 2, 'both run')
+    t.ok(pids.every(isAlive))
+    program.child.kill(signal)
+    program.child.kill(signal) // npm passes a terminal's Ctrl-C on, so that one press arrives twice
+    t.equal(await program.ended, 0)
+    await until('none of them lives', () => !pids.some((pid) => isAlive(pid) || isAlive(-pid)))
+  })
+}
+
+t.test('a stream that runs when the gateway is asked to stop ends whole', async (t) => {
+  const folder = tempFolder(t)
+  const file = join(folder, 'routes.json')
+  writeFileSync(
+    file,
+    JSON.stringify({ backends: { text: sample('text', ['--token-interval', '30']) } }),
+  )
+  const state = ['--state-dir', join(folder, 'state')]
+  const program = runProgram(t, ['-c', file, '--host', '127.0.0.1', '--port', '0', ...state])
+  const url = await addressOf(program)
+  const reply = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    body: JSON.stringify({ prompt: 'Call me', max_tokens: 30, stream: true }),
+  })
+  program.child.kill('SIGINT')
+  const text = await reply.text()
+  t.match(text, /data: \[DONE\]/, 'its last event arrived')
+  t.equal(await program.ended, 0)
+})
