@@ -3,12 +3,8 @@ import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { type Command, parseCommand, UsageError } from './cli/arguments.js'
-import type { Running } from './cli/run.js'
-import { layOut } from './cli/table.js'
+import type { Running, Surroundings } from './cli/run.js'
 import { USAGE } from './cli/usage.js'
-import { ConfigError, formatFaults } from './config/config-error.js'
-import { loadConfig } from './config/load.js'
-import { describeRoutes } from './routing/describe-routes.js'
 
 /** A terminal's Ctrl-C reaches us directly and once more through npm: one press, not two. */
 const SAME_PRESS_MS = 500
@@ -21,49 +17,37 @@ try {
   process.exitCode = explain(error)
 }
 
+/** Each command loads only what it needs: a sample backend is not to wait for the gateway's libraries. */
 async function execute(command: Command): Promise<void> {
   switch (command.name) {
     case 'help':
-      process.stdout.write(USAGE)
-      return
+      return print(USAGE)
     case 'version':
-      process.stdout.write(`${version}\n`)
-      return
+      return print(`${version}\n`)
     case 'check':
-      check(command.configFile)
-      return
+      return print((await import('./cli/inspect.js')).checkText(command.configFile, process.env))
     case 'routes':
-      showRoutes(command.configFile)
-      return
-    case 'sample-backend': {
-      const { runSampleBackend } = await import('./sample/main.js')
-      return runSampleBackend(command.argv)
-    }
-    case 'run': {
-      const { run } = await import('./cli/run.js') // the other commands need none of its libraries
-      closeOnSignals(
-        await run(command.options, {
-          platform: process.platform,
-          env: process.env,
-          node: process.execPath,
-          gatehouse: fileURLToPath(import.meta.url),
-          version,
-          stdout: process.stdout,
-        }),
-      )
-    }
+      return print((await import('./cli/inspect.js')).routesText(command.configFile, process.env))
+    case 'sample-backend':
+      return (await import('./sample/main.js')).runSampleBackend(command.argv)
+    case 'run':
+      return closeOnSignals(await (await import('./cli/run.js')).run(command.options, around()))
   }
 }
 
-function check(configFile: string): void {
-  const { backends, routes } = loadConfig(configFile, process.env)
-  const counts = `${backends.length} backends, ${routes.length} routes of your own`
-  process.stdout.write(`${configFile} is valid: ${counts}.\n`)
+function print(text: string): void {
+  process.stdout.write(text)
 }
 
-function showRoutes(configFile: string): void {
-  const rows = describeRoutes(loadConfig(configFile, process.env))
-  process.stdout.write(`${layOut(rows).join('\n')}\n`)
+function around(): Surroundings {
+  return {
+    platform: process.platform,
+    env: process.env,
+    node: process.execPath,
+    gatehouse: fileURLToPath(import.meta.url),
+    version,
+    stdout: process.stdout,
+  }
 }
 
 /** The first signal lets running replies end and stops the backends; a second one ends everything at once. */
@@ -94,8 +78,8 @@ function explain(error: unknown): number {
     process.stderr.write(`gatehouse: ${error.message}\n\n${USAGE}`)
     return 2
   }
-  if (error instanceof ConfigError) {
-    process.stderr.write(`${formatFaults(error)}\n`)
+  if (error instanceof Error && 'code' in error && error.code === 'GATEHOUSE_CONFIG') {
+    process.stderr.write(`${error.message}\n`)
     return 2
   }
   process.stderr.write(`gatehouse: ${whyNotListening(error)}\n`)

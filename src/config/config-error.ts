@@ -26,11 +26,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** One block per fault, in the file's order, for a terminal or a log. */
-export function formatFaults(error: ConfigError): string {
-  return error.faults.map(formatFault).join('\n')
-}
-
 function formatFault({ file, line, column, path, found, expected, hint }: Fault): string {
   const subject = path === '' ? '' : `${path}: `
   const advice = hint === undefined ? '' : `\n    hint: ${hint}`

@@ -34,6 +34,14 @@ interface Call {
   readonly body: Buffer | undefined
 }
 
+interface Leased {
+  readonly lease: Lease
+  /** Undefined: it is passed on as it comes. */
+  readonly body: Buffer | undefined
+}
+
+const DOWN = ['GATEHOUSE_NOT_RUNNING', 'GATEHOUSE_BUSY', 'GATEHOUSE_NOT_SERVED'] as const
+
 /** The line: match the route, pick the backend, lease it, forward, stream back; then the lease ends. */
 export class Admission {
   readonly #parts: AdmitParts
@@ -70,18 +78,25 @@ export class Admission {
   }
 
   async #serve(exchange: Exchange, call: Call): Promise<void> {
-    const answer = this.#ownAnswer(call.match)
-    if (answer) return send(exchange.reply, answer)
+    const own = this.#ownAnswer(call.match)
+    if (own) return send(exchange.reply, own)
+    const leased = await this.#lease(exchange, call).catch((error: unknown) => {
+      const standIn = this.#standIn(error, call.match)
+      if (standIn) return standIn
+      throw asSeen(error, call.match)
+    })
+    if ('status' in leased) return send(exchange.reply, leased)
+    await this.#forward(exchange, call, leased)
+  }
+
+  /** The body is read before the lease is asked for: nobody waits behind a slow upload. */
+  async #lease(exchange: Exchange, call: Call): Promise<Leased> {
     const backend = this.#pick(exchange, call)
     const body = await this.#bodyFor(backend, exchange, call)
-    try {
-      exchange.lease = await backend.lease(this.#ask(exchange, call))
-    } catch (error) {
-      const standIn = this.#standIn(error, call.match)
-      if (standIn) return send(exchange.reply, standIn)
-      throw error
-    }
-    await this.#forward(exchange, exchange.lease, this.#outbound(exchange, call, body))
+    const { wake, lane, idleOnly: onlyIdle } = call.match
+    const ask = { client: exchange.client, signal: exchange.gone, wake, lane, onlyIdle }
+    exchange.lease = await backend.lease(ask)
+    return { lease: exchange.lease, body }
   }
 
   /** A backend that a route names outright speaks for itself, but no KoboldCpp is ever handed administration. */
@@ -99,7 +114,6 @@ export class Admission {
     const { backend: name, workload } = this.#parts.picker.pick(match, model)
     const backend = name === undefined ? undefined : this.#parts.pool.get(name)
     if (!backend) {
-      if (match.row.fallback) throw new GatehouseError('GATEHOUSE_NO_ROUTE')
       throw new GatehouseError('GATEHOUSE_NOT_SERVED', { values: { workload: String(workload) } })
     }
     const route = match.route?.path ?? match.row.id
@@ -119,41 +133,17 @@ export class Admission {
     return body
   }
 
-  #ask(exchange: Exchange, { match }: Call) {
-    const { wake, lane, idleOnly } = match
-    return { client: exchange.client, signal: exchange.gone, wake, lane, onlyIdle: idleOnly }
-  }
-
-  /** A backend that is down, and that this call may not start, is spoken for where the face can. */
+  /** What is known of a backend that is down, and that this call may not start. */
   #standIn(error: unknown, match: Match): OwnAnswer | undefined {
-    const down = hasCode(error, 'GATEHOUSE_NOT_RUNNING') || hasCode(error, 'GATEHOUSE_BUSY')
-    if (!down) return undefined
-    if (match.row.fallback) throw new GatehouseError('GATEHOUSE_NO_ROUTE', { cause: error })
-    return match.to.backend === undefined ? this.#parts.face.standIn(match) : undefined
+    if (!isDown(error) || match.to.backend !== undefined) return undefined
+    return this.#parts.face.standIn(match)
   }
 
-  #outbound(exchange: Exchange, call: Call, body: Buffer | undefined): Outbound {
-    const { raw } = exchange.request
-    const address = raw.socket.remoteAddress ?? ''
-    const lines = requestLines(raw.rawHeaders, { address, trusted: this.#parts.trusts(address) })
-    const length = raw.headers['content-length']
-    if (!body && length !== undefined) lines.push('content-length', length)
-    const { config, dialect } = exchange.lease as Lease
-    const path =
-      dialect.rewrites.get(call.path) ?? upstreamPath(raw.url ?? '/', call.path, call.match)
-    return {
-      method: raw.method ?? 'GET',
-      path: config.address.basePath + path,
-      lines,
-      body: body ?? (hasBody(raw) ? raw : null),
-    }
-  }
-
-  async #forward(exchange: Exchange, lease: Lease, outbound: Outbound): Promise<void> {
+  async #forward(exchange: Exchange, call: Call, { lease, body }: Leased): Promise<void> {
     const { recorder } = this.#parts
     const { backend, workload } = exchange.destination
     try {
-      const forwarded = await forward(lease, outbound, {
+      const forwarded = await forward(lease, this.#outbound(exchange, call, { lease, body }), {
         raw: exchange.reply.raw,
         gone: exchange.gone,
         takeOver: () => exchange.reply.hijack(),
@@ -166,6 +156,31 @@ export class Admission {
       lease.end()
     }
   }
+
+  #outbound(exchange: Exchange, { path, match }: Call, { lease, body }: Leased): Outbound {
+    const { raw } = exchange.request
+    const address = raw.socket.remoteAddress ?? ''
+    const lines = requestLines(raw.rawHeaders, { address, trusted: this.#parts.trusts(address) })
+    const length = raw.headers['content-length']
+    if (!body && length !== undefined) lines.push('content-length', length)
+    const target = lease.dialect.rewrites.get(path) ?? upstreamPath(raw.url ?? '/', path, match)
+    return {
+      method: raw.method ?? 'GET',
+      path: lease.config.address.basePath + target,
+      lines,
+      body: body ?? (hasBody(raw) ? raw : null),
+    }
+  }
+}
+
+function isDown(error: unknown): boolean {
+  return DOWN.some((code) => hasCode(error, code))
+}
+
+/** To a client, a path that nobody knows is not there, whatever the backend is doing that might have known it. */
+function asSeen(error: unknown, { row }: Match): unknown {
+  if (!isDown(error) || !row.fallback) return error
+  return new GatehouseError('GATEHOUSE_NO_ROUTE', { cause: error })
 }
 
 function send(reply: FastifyReply, answer: OwnAnswer): void {

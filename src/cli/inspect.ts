@@ -1,0 +1,16 @@
+import { loadConfig } from '../config/load.js'
+import { describeRoutes } from '../routing/describe-routes.js'
+import { layOut } from './table.js'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What `gatehouse check` prints. Throws a ConfigError. */
+export function checkText(configFile: string, env: Environment): string {
+  const { backends, routes } = loadConfig(configFile, env)
+  return `${configFile} is valid: ${backends.length} backends, ${routes.length} routes of your own.\n`
+}
+
+/** What `gatehouse routes` prints. Throws a ConfigError. */
+export function routesText(configFile: string, env: Environment): string {
+  return `${layOut(describeRoutes(loadConfig(configFile, env))).join('\n')}\n`
+}
