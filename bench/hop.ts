@@ -4,7 +4,7 @@ import type { Options } from './options.js'
 import type { Subject } from './setting.js'
 
 /** Enough requests for the compiler to have settled, even on a busy machine. */
-const WARM_UP = { connections: 32, durationS: 4 }
+const WARM_UP = { connections: 32, durationS: 8 }
 
 /** One subject under load once. */
 export interface HopSample {

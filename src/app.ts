@@ -1,18 +1,22 @@
+import { join } from 'node:path'
 import proxyAddr from '@fastify/proxy-addr'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { createLifeLog } from './backends/life-log.js'
-import { Pool } from './backends/pool.js'
+import { type Applied, Pool } from './backends/pool.js'
 import { type BackendRecorder, recordTo } from './backends/recorder.js'
 import type { Config } from './config/config.js'
 import { replyWithError } from './error-reply.js'
 import { KoboldFace } from './front/face.js'
 import type { Host } from './launchers/host.js'
+import { Ports } from './launchers/ports.js'
+import { StateFile } from './launchers/state-file.js'
 import { Metrics } from './metrics/metrics.js'
 import { registerMetrics } from './metrics/plugin.js'
 import { createAccessLog } from './proxy/access-log.js'
+import type { Routing } from './proxy/admit.js'
 import { registerProxy } from './proxy/plugin.js'
-import type { ExchangeRecorder } from './proxy/recorder.js'
+import { recordExchanges } from './proxy/recorder.js'
 import { createMatcher } from './routing/match.js'
 import { createPicker } from './routing/pick.js'
 
@@ -24,39 +28,56 @@ export interface AppParts {
   readonly watcher?: BackendRecorder
 }
 
+/** The gateway, unlistened. Closing it stops all backends, or leaves those that are ready to the next gateway. */
 export interface App {
   readonly server: FastifyInstance
   readonly pool: Pool
+  readonly state: StateFile
+  /** Takes over another configuration without dropping a request; `listen` is only read at a start. */
+  apply(config: Config): Applied
+  close(how?: 'end' | 'release'): Promise<void>
 }
 
-/** Makes every part once and returns the gateway unlistened. Closing the server stops all backends. */
+/** Makes every part once. */
 export function createApp(config: Config, parts: AppParts): App {
-  const { log } = parts
+  const { host, log } = parts
   const server = createServer(config, log)
   const metrics: Metrics = new Metrics(parts.version, () => pool.statuses())
+  const state = new StateFile(join(host.stateDir, 'backends.json'))
   const watchers = parts.watcher ? [parts.watcher] : []
-  const pool = new Pool(
-    config,
-    parts.host,
-    recordTo(createLifeLog(log), metrics.backends, ...watchers),
-  )
-  server.setErrorHandler((error, request, reply) => replyWithError(error, request, reply))
+  const recorder = recordTo(createLifeLog(log), metrics.backends, ...watchers)
+  const pool = new Pool(config, { host, ports: new Ports(), state, recorder })
+  let routing = createRouting(config)
+  let closesBy: 'end' | 'release' = 'end'
   registerMetrics(server, metrics, () => pool.isReady())
   registerProxy(server, {
-    matcher: createMatcher(config.routes),
-    picker: createPicker(config.backends),
-    pool,
-    face: new KoboldFace(config),
+    ...{ routing: () => routing, pool, bufferBytes: config.listen.bufferBytes },
     recorder: recordExchanges(createAccessLog(log), metrics.exchanges),
-    bufferBytes: config.listen.bufferBytes,
     trusts: createTrust(config.listen.trustProxy),
   })
-  server.addHook('preClose', () => pool.close())
-  return { server, pool }
+  server.addHook('preClose', () => pool.close(closesBy))
+  const apply = (next: Config) => {
+    const applied = pool.apply(next)
+    routing = createRouting(next)
+    return applied
+  }
+  const close = async (how: 'end' | 'release' = 'end') => {
+    closesBy = how
+    await server.close()
+  }
+  return { server, pool, state, apply, close }
+}
+
+function createRouting(config: Config): Routing {
+  return {
+    matcher: createMatcher(config.routes),
+    picker: createPicker(config.backends),
+    face: new KoboldFace(config),
+  }
 }
 
 function createServer({ listen }: Config, log: Logger): FastifyInstance {
-  return Fastify({
+  const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // The access log names the request by its id: a child logger for each would cost more than the line.
@@ -74,21 +95,12 @@ function createServer({ listen }: Config, log: Logger): FastifyInstance {
       maxHeaderSize: listen.maxHeaderBytes,
     },
   }) as unknown as FastifyInstance
+  server.setErrorHandler((error, request, reply) => replyWithError(error, request, reply))
+  return server
 }
 
 function createTrust(addresses: readonly string[]): (address: string) => boolean {
   if (addresses.length === 0) return () => false
   const trust = proxyAddr.compile([...addresses])
   return (address) => trust(address, 0)
-}
-
-function recordExchanges(...recorders: readonly ExchangeRecorder[]): ExchangeRecorder {
-  return {
-    exchanged: (report) => {
-      for (const recorder of recorders) recorder.exchanged(report)
-    },
-    eventGap: (backend, workload, gapMs) => {
-      for (const recorder of recorders) recorder.eventGap(backend, workload, gapMs)
-    },
-  }
 }

@@ -25,6 +25,7 @@ const ERRORS = {
   GATEHOUSE_UNREACHABLE: [502, 'The {backend} backend does not answer.'],
   GATEHOUSE_UPSTREAM_FAILED: [502, 'The {backend} backend ended before it answered.'],
   GATEHOUSE_UPSTREAM_TIMEOUT: [504, 'The {backend} backend did not answer in time.'],
+  GATEHOUSE_RETIRED: [503, 'The {backend} backend was taken out of routes.json.'],
   GATEHOUSE_STOPPING: [503, 'Gatehouse is shutting down.'],
   GATEHOUSE_CLIENT_GONE: [499, 'The client left before the answer.'],
   GATEHOUSE_INTERNAL: [500, 'Gatehouse failed to handle this request; the log says why.'],

@@ -28,6 +28,10 @@ async function execute(command: Command): Promise<void> {
       return print((await import('./cli/inspect.js')).checkText(command.configFile, process.env))
     case 'routes':
       return print((await import('./cli/inspect.js')).routesText(command.configFile, process.env))
+    case 'logs': {
+      const { platform, env } = process
+      return (await import('./cli/logs.js')).showLogs(command.options, { platform, env, print })
+    }
     case 'sample-backend':
       return (await import('./sample/main.js')).runSampleBackend(command.argv)
     case 'run':
@@ -45,13 +49,15 @@ function around(): Surroundings {
     env: process.env,
     node: process.execPath,
     gatehouse: fileURLToPath(import.meta.url),
+    pid: process.pid,
     version,
     stdout: process.stdout,
   }
 }
 
 /** The first signal lets running replies end and stops the backends; a second one ends everything at once. */
-function closeOnSignals({ app, log, close }: Running): void {
+function closeOnSignals(running: Running): void {
+  const { app, log, close, reload } = running
   let pressedAt = 0
   const onSignal = async (signal: NodeJS.Signals) => {
     const again = pressedAt > 0
@@ -62,7 +68,10 @@ function closeOnSignals({ app, log, close }: Running): void {
     await close()
     process.exit(0)
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  // A terminal that is closed takes its programs with it; without one, this signal means: read the file again.
+  process.on('SIGHUP', process.stdout.isTTY ? onSignal : reload)
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, 'gatehouse failed')

@@ -2,18 +2,43 @@ import { type Dispatcher, Pool } from 'undici'
 import type { BackendConfig } from '../config/config.js'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Run } from '../launchers/launcher.js'
+import { IdleTimer } from './idle.js'
+import { Liveness } from './liveness.js'
+import { probeOnce } from './readiness.js'
 
-/** A run that answers, with the connections to it and the requests that are on them. */
+export interface ActiveRunParts {
+  readonly config: BackendConfig
+  readonly dialect: Dialect
+  /** It has had nothing to do for its idle timeout. */
+  readonly onIdle: () => void
+  /** It lives, but answers no more. */
+  readonly onDead: () => void
+}
+
+/** A run that answers, with the connections to it, the requests on them, and the watch over it. */
 export class ActiveRun {
   readonly run: Run
   readonly upstream: Dispatcher
   readonly readyAtMs = Date.now()
+  readonly #idle: IdleTimer
+  readonly #liveness: Liveness
+  readonly #retired = new AbortController()
   #open = 0
   #onDrained: (() => void)[] = []
 
-  constructor(run: Run, config: BackendConfig, dialect: Dialect) {
+  constructor(run: Run, parts: ActiveRunParts) {
+    const { config } = parts
     this.run = run
-    this.upstream = createUpstream(run.origin, config, dialect)
+    this.upstream = createUpstream(run.origin, parts)
+    this.#idle = new IdleTimer(config.keepLoaded ? 0 : config.idleTimeoutMs, parts.onIdle)
+    this.#liveness = new Liveness({
+      intervalMs: config.livenessIntervalMs,
+      isIdle: () => this.#open === 0,
+      ask: () => this.#answers(parts),
+      onDead: parts.onDead,
+    })
+    this.#idle.start()
+    this.#liveness.start()
   }
 
   get open(): number {
@@ -22,6 +47,7 @@ export class ActiveRun {
 
   /** Counts a request in. */
   enter(): void {
+    this.#idle.stop()
     this.#open += 1
   }
 
@@ -29,6 +55,7 @@ export class ActiveRun {
   leave(): void {
     this.#open -= 1
     if (this.#open > 0) return
+    if (!this.#retired.signal.aborted) this.#idle.start()
     for (const tell of this.#onDrained.splice(0)) tell()
   }
 
@@ -37,10 +64,28 @@ export class ActiveRun {
     if (this.#open === 0) return Promise.resolve()
     return new Promise((resolve) => this.#onDrained.push(resolve))
   }
+
+  /** No new request goes there; those on it end as its sockets do. */
+  retire(): void {
+    this.#retired.abort()
+    this.#idle.stop()
+    this.#liveness.stop()
+    this.upstream.close().catch(() => {})
+  }
+
+  async #answers({ config, dialect }: ActiveRunParts): Promise<boolean> {
+    const { serves, address } = config
+    const ask = { dialect, serves, basePath: address.basePath, signal: this.#retired.signal }
+    try {
+      return (await probeOnce(this.run.origin, ask)).is === 'ready'
+    } catch {
+      return true // retired while it was asked: nobody cares any more
+    }
+  }
 }
 
 /** Connections without a cap of their own: the lane is the only queue. No time limit but the configured ones. */
-function createUpstream(origin: string, config: BackendConfig, dialect: Dialect): Dispatcher {
+function createUpstream(origin: string, { config, dialect }: ActiveRunParts): Dispatcher {
   const { connectMs, headersMs, bodyIdleMs } = config.timeouts
   return new Pool(origin, {
     connections: null,

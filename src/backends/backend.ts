@@ -61,9 +61,19 @@ export class Backend {
     await abortable(this.#life.whenReady(), signal)
   }
 
+  /** Begins to go on with what an earlier gateway left of it, before anybody asks for it. */
+  adopt(): Promise<void> {
+    return this.#life.adopt()
+  }
+
   /** Lets running requests end (bounded), then stops it. Resolves when nothing of it lives. */
   stop(reason: string): Promise<void> {
     return this.#life.stop(reason)
+  }
+
+  /** Lets running requests end (bounded), and leaves it running for the next gateway to adopt. */
+  release(): Promise<void> {
+    return this.#life.stop('left to the next gateway', 'release')
   }
 
   /** Refuses everybody who waits and everybody who will ask, with this error. */
@@ -118,7 +128,7 @@ export class Backend {
       end: () => {
         if (ended) return
         ended = true
-        this.#life.leave(active)
+        active.leave()
         turn.end()
       },
     }

@@ -2,6 +2,10 @@ import type { BackendConfig } from '../config/config.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { type Launcher, type Run, StartFailure } from '../launchers/launcher.js'
 import { probeOnce, waitUntilReady } from './readiness.js'
+import { StartDeadline } from './start-deadline.js'
+
+/** An adopted run need not load anything: it answers soon, or is of no use. */
+const CONFIRM_MS = 10_000
 
 export interface LaunchAsk {
   readonly config: BackendConfig
@@ -19,20 +23,28 @@ export async function launch(
   ask: LaunchAsk,
   own: (run: Run) => void,
 ): Promise<Run> {
-  const { startTimeoutMs } = ask.config
-  const timeout = AbortSignal.timeout(startTimeoutMs)
-  const signal = AbortSignal.any([ask.giveUp, timeout])
+  const deadline = new StartDeadline(ask.config.startTimeoutMs)
+  const signal = AbortSignal.any([ask.giveUp, deadline.signal])
   try {
     const run = await launcher.start(signal)
     own(run)
+    deadline.watch(run)
     await becomeReady(launcher, run, { ...ask, giveUp: signal })
     ask.giveUp.throwIfAborted()
     return run
   } catch (error) {
-    if (!timeout.aborted || ask.giveUp.aborted) throw error
-    const reason = `it was not ready within ${startTimeoutMs / 1000} s`
-    throw new StartFailure(reason, { cause: error })
+    if (!deadline.signal.aborted || ask.giveUp.aborted) throw error
+    throw new StartFailure(deadline.reason, { cause: error })
+  } finally {
+    deadline.close()
   }
+}
+
+/** Resolves once a run that was taken over answers as its dialect demands; rejects with a StartFailure. */
+export async function confirm(run: Run, ask: LaunchAsk): Promise<void> {
+  const config = { ...ask.config, startTimeoutMs: CONFIRM_MS }
+  const launcher = { kind: 'process', start: async () => run, adopt: async () => run } as const
+  await launch(launcher, { ...ask, config }, () => {})
 }
 
 async function becomeReady(launcher: Launcher, run: Run, ask: LaunchAsk): Promise<void> {

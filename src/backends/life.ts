@@ -1,14 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { within } from '../abortable.js'
 import type { BackendConfig } from '../config/config.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { GatehouseError } from '../errors.js'
 import { describeExit } from '../launchers/exit-words.js'
-import { type Exit, type Launcher, type Run, StartFailure } from '../launchers/launcher.js'
+import { type Launcher, type Run, StartFailure } from '../launchers/launcher.js'
 import { ActiveRun } from './active-run.js'
 import { Backoff } from './backoff.js'
-import { IdleTimer } from './idle.js'
-import { launch } from './launch.js'
-import type { BackendRecorder } from './recorder.js'
+import { confirm, launch } from './launch.js'
+import type { BackendRecorder, StartReport } from './recorder.js'
 import { NEXT, type State } from './states.js'
 
 export interface LifeParts {
@@ -16,6 +15,13 @@ export interface LifeParts {
   readonly recorder: BackendRecorder
   /** How long running requests may take to end when the backend is stopped. */
   readonly drainTimeoutMs: number
+  /** What must be over before the first start: the end of a backend that had this name before. */
+  readonly after?: Promise<void>
+}
+
+interface Starting {
+  readonly work: Promise<void>
+  readonly giveUp: AbortController
 }
 
 /**
@@ -27,14 +33,13 @@ export class Life {
   readonly #dialect: Dialect
   readonly #parts: LifeParts
   readonly #backoff = new Backoff()
-  readonly #idle: IdleTimer
   #state: State = 'stopped'
   #reason = 'not asked for yet'
   #active: ActiveRun | undefined
-  #starting: { readonly work: Promise<void>; readonly giveUp: AbortController } | undefined
+  #starting: Starting | undefined
   #stopping: Promise<void> | undefined
   /** The end of the last run, which the next start waits for: never two processes at once. */
-  #ending: Promise<void> = Promise.resolve()
+  #ending: Promise<void>
   #run: Run | undefined
   #refusal: GatehouseError | undefined
 
@@ -42,7 +47,7 @@ export class Life {
     this.#config = config
     this.#dialect = dialect
     this.#parts = parts
-    this.#idle = new IdleTimer(config.idleTimeoutMs, () => this.#stopForIdleness())
+    this.#ending = parts.after ?? Promise.resolve()
   }
 
   get isReady(): boolean {
@@ -62,32 +67,39 @@ export class Life {
   /** Counts a request in and returns the run to send it to; undefined when none is ready. */
   enter(): ActiveRun | undefined {
     if (this.#refusal) throw this.#refusal
-    if (this.#state !== 'ready' || !this.#active) return undefined
-    this.#idle.stop()
-    this.#active.enter()
+    if (this.#state !== 'ready') return undefined
+    this.#active?.enter()
     return this.#active
-  }
-
-  leave(active: ActiveRun): void {
-    active.leave()
-    if (active === this.#active && active.open === 0) this.#idle.start()
   }
 
   /** Resolves when it is ready, starting it if it is down; rejects with a GatehouseError that says why not. */
   async whenReady(): Promise<void> {
-    if (this.#refusal) throw this.#refusal
     while (this.#stopping !== undefined) await this.#stopping
+    if (this.#refusal) throw this.#refusal
     if (this.#state === 'ready') return
-    if (!this.#starting) this.#start()
+    if (!this.#starting) this.#start((giveUp) => this.#launch(giveUp))
     await this.#starting?.work
   }
 
+  /** Begins to go on with what an earlier gateway left; whoever asks meanwhile waits until it has answered. */
+  async adopt(): Promise<void> {
+    const run = await this.#parts.launcher.adopt()
+    if (!run) return
+    this.#run = run
+    this.#start(async (giveUp) => {
+      await confirm(run, { config: this.#config, dialect: this.#dialect, giveUp })
+      return run
+    })
+  }
+
+  /** Nobody gets in any more, nor is anything started. */
   refuse(error: GatehouseError): void {
     this.#refusal = error
   }
 
-  stop(reason: string): Promise<void> {
-    this.#stopping ??= this.#stop(reason).finally(() => {
+  /** Lets running requests end (bounded) and stops it; or lets it go, for the next gateway to adopt. */
+  stop(reason: string, how: 'end' | 'release' = 'end'): Promise<void> {
+    this.#stopping ??= this.#stop(reason, how).finally(() => {
       this.#stopping = undefined
     })
     return this.#stopping
@@ -99,16 +111,14 @@ export class Life {
 
   /** A backend that somebody else runs did not answer: the next ask looks again. */
   unreachable(active: ActiveRun): void {
-    if (this.#parts.launcher.kind !== 'external' || active !== this.#active) return
-    this.#retire(active)
-    this.#move('failed', 'it does not answer')
+    if (this.#parts.launcher.kind === 'external') this.#failed(active, 'it does not answer')
   }
 
-  #start(): void {
+  #start(begin: (giveUp: AbortSignal) => Promise<Run>): void {
     this.#checkBackoff()
     const giveUp = new AbortController()
     this.#move('queued', 'asked for')
-    const work = this.#bringUp(giveUp.signal).finally(() => {
+    const work = this.#bringUp(begin, giveUp.signal).finally(() => {
       this.#starting = undefined
     })
     work.catch(() => {}) // every waiter hears of it; without one it is in the log
@@ -125,111 +135,103 @@ export class Life {
     })
   }
 
-  async #bringUp(giveUp: AbortSignal): Promise<void> {
+  async #bringUp(begin: (giveUp: AbortSignal) => Promise<Run>, giveUp: AbortSignal): Promise<void> {
     const begun = Date.now()
-    const report = (outcome: 'ready' | 'failed' | 'stopped') =>
-      this.#parts.recorder.started({
-        backend: this.#config.name,
-        outcome,
-        durationMs: Date.now() - begun,
-      })
+    const report = (outcome: StartReport['outcome']) => {
+      const durationMs = Date.now() - begun
+      this.#parts.recorder.started({ backend: this.#config.name, outcome, durationMs })
+    }
     try {
       await this.#ending
       giveUp.throwIfAborted()
       this.#move('starting', 'granted')
-      const ask = { config: this.#config, dialect: this.#dialect, giveUp }
-      this.#becomeReady(await launch(this.#parts.launcher, ask, (run) => this.#own(run)))
-      report('ready')
+      const run = await begin(giveUp)
+      giveUp.throwIfAborted()
+      this.#becomeReady(run)
     } catch (error) {
       report(giveUp.aborted ? 'stopped' : 'failed')
       throw await this.#startFailed(error, giveUp)
     }
+    report('ready')
   }
 
-  #own(run: Run): void {
-    this.#run = run
+  #launch(giveUp: AbortSignal): Promise<Run> {
+    const ask = { config: this.#config, dialect: this.#dialect, giveUp }
+    return launch(this.#parts.launcher, ask, (run) => {
+      this.#run = run
+    })
   }
 
   #becomeReady(run: Run): void {
-    const active = new ActiveRun(run, this.#config, this.#dialect)
+    const active: ActiveRun = new ActiveRun(run, {
+      config: this.#config,
+      dialect: this.#dialect,
+      onIdle: () => void this.stop('idle'),
+      onDead: () => this.#failed(active, 'it answered no more'),
+    })
     this.#active = active
     this.#move('ready', 'it answers')
-    this.#idle.start()
-    void run.exited.then((exit) => this.#exited(active, exit))
+    void run.exited.then((exit) => this.#failed(active, describeExit(exit)))
   }
 
   async #startFailed(error: unknown, giveUp: AbortSignal): Promise<unknown> {
-    const run = this.#run
-    const output = (await run?.lastOutput()) ?? []
-    this.#ending = this.#end(run)
+    const output = (await this.#run?.lastOutput()) ?? []
+    this.#ending = this.#end(this.#run)
     if (giveUp.aborted) return giveUp.reason
     const reason = error instanceof StartFailure ? error.message : 'an internal error'
     if (this.#parts.launcher.kind === 'process') this.#backoff.startFailed(Date.now())
     this.#move('failed', reason, { cause: error, output })
-    return new GatehouseError('GATEHOUSE_START_FAILED', {
-      values: { backend: this.#config.name, reason },
-      cause: error,
-    })
+    return this.#startError(reason, error)
   }
 
-  #exited(active: ActiveRun, exit: Exit): void {
+  /** A run that was ready ended by itself, or is of no use any more. */
+  #failed(active: ActiveRun, reason: string): void {
     if (active !== this.#active || this.#state !== 'ready') return
-    this.#backoff.crashed(Date.now(), Date.now() - active.readyAtMs)
+    if (this.#parts.launcher.kind === 'process') {
+      this.#backoff.crashed(Date.now(), Date.now() - active.readyAtMs)
+      this.#parts.recorder.crashed(this.#config.name)
+    }
     this.#retire(active)
-    this.#ending = this.#end(active.run)
-    this.#parts.recorder.crashed(this.#config.name)
-    this.#move('failed', describeExit(exit))
+    this.#ending = this.#end(active.run, ['SIGKILL'])
+    this.#move('failed', reason)
   }
 
-  async #stop(reason: string): Promise<void> {
+  async #stop(reason: string, how: 'end' | 'release'): Promise<void> {
     const starting = this.#starting
     const active = this.#active
     if (starting || active) this.#move('stopping', reason)
     if (starting) {
-      starting.giveUp.abort(this.#refusal ?? this.#stoppedError(reason))
+      starting.giveUp.abort(this.#refusal ?? this.#startError(`it was stopped (${reason})`))
       await starting.work.catch(() => {})
     }
     if (active) {
-      this.#idle.stop()
-      await Promise.race([
-        active.drained(),
-        delay(this.#parts.drainTimeoutMs, undefined, { ref: false }),
-      ])
+      await within(this.#parts.drainTimeoutMs, active.drained())
       this.#retire(active)
-      this.#ending = this.#end(active.run)
+      if (how === 'release') active.run.release()
+      else this.#ending = this.#end(active.run)
     }
     await this.#ending
     if (this.#state === 'stopping') this.#move('stopped', reason)
   }
 
-  /** No new request goes there; those on it end as its sockets do. */
   #retire(active: ActiveRun): void {
     this.#active = undefined
-    this.#idle.stop()
-    active.upstream.close().catch(() => {})
+    active.retire()
   }
 
   /** Ends all that is left of a run, and says so in the log when that cannot be done. */
-  async #end(run: Run | undefined): Promise<void> {
+  async #end(run: Run | undefined, signals = this.#dialect.stopSignals): Promise<void> {
     if (!run) return
-    const recipe = {
-      signals: this.#dialect.stopSignals,
-      timeoutMs: this.#config.stopTimeoutMs,
-    }
+    const { name, stopTimeoutMs: timeoutMs } = this.#config
     await run
-      .stop(recipe)
-      .catch((cause) => this.#parts.recorder.leftBehind(this.#config.name, cause))
+      .stop({ signals, timeoutMs })
+      .catch((cause) => this.#parts.recorder.leftBehind(name, cause))
     if (this.#run === run) this.#run = undefined
   }
 
-  #stopForIdleness(): void {
-    if (this.#state === 'ready' && this.#active?.open === 0) void this.stop('idle')
-  }
-
-  #stoppedError(reason: string): GatehouseError {
-    return new GatehouseError('GATEHOUSE_START_FAILED', {
-      values: { backend: this.#config.name, reason: `it was stopped (${reason})` },
-    })
+  #startError(reason: string, cause?: unknown): GatehouseError {
+    const values = { backend: this.#config.name, reason }
+    return new GatehouseError('GATEHOUSE_START_FAILED', { values, cause })
   }
 
   #move(to: State, reason: string, facts: { cause?: unknown; output?: readonly string[] } = {}) {

@@ -1,24 +1,37 @@
-import type { Config } from '../config/config.js'
+import { isDeepStrictEqual } from 'node:util'
+import type { BackendConfig, Config } from '../config/config.js'
 import { GatehouseError } from '../errors.js'
 import { createLauncher } from '../launchers/create.js'
-import type { Host } from '../launchers/host.js'
-import { Ports } from '../launchers/ports.js'
+import { endLeftover, type LauncherParts } from '../launchers/process.js'
 import { Backend, type BackendStatus } from './backend.js'
 import type { BackendRecorder } from './recorder.js'
 
+export interface PoolParts extends LauncherParts {
+  readonly recorder: BackendRecorder
+}
+
+/** What changed when a new configuration was applied, by name. */
+export interface Applied {
+  readonly added: readonly string[]
+  readonly changed: readonly string[]
+  readonly removed: readonly string[]
+}
+
 /** All backends of one gateway. */
 export class Pool {
-  readonly #backends: ReadonlyMap<string, Backend>
+  readonly #parts: PoolParts
+  #drainTimeoutMs: number
+  #backends: ReadonlyMap<string, Backend> = new Map()
+  /** Backends that are no longer in the configuration, until they have ended. */
+  readonly #leaving = new Set<Backend>()
+  /** The last end of a backend with this name. */
+  readonly #ends = new Map<string, Promise<void>>()
+  readonly #preloading = new AbortController()
 
-  constructor(config: Config, host: Host, recorder: BackendRecorder) {
-    const ports = new Ports()
-    const { drainTimeoutMs } = config.listen
-    this.#backends = new Map(
-      config.backends.map((backend) => {
-        const launcher = createLauncher(backend, host, ports)
-        return [backend.name, new Backend(backend, { launcher, recorder, drainTimeoutMs })]
-      }),
-    )
+  constructor(config: Config, parts: PoolParts) {
+    this.#parts = parts
+    this.#drainTimeoutMs = config.listen.drainTimeoutMs
+    this.#backends = new Map(config.backends.map((backend) => [backend.name, this.#make(backend)]))
   }
 
   get(name: string): Backend | undefined {
@@ -36,22 +49,99 @@ export class Pool {
     )
   }
 
+  /** Goes on with the backends that a gateway before this one left running, and ends what nobody asks for now. */
+  async adopt(): Promise<void> {
+    const left = this.#parts.state.names().filter((name) => !this.#backends.has(name))
+    await Promise.all([
+      ...left.map((name) => endLeftover(name, this.#parts)),
+      ...[...this.#backends.values()].map((backend) => backend.adopt()),
+    ])
+  }
+
   /** Begins to start the backends that are to be kept loaded; a failure is recorded, and the next ask tries again. */
-  preload(signal: AbortSignal): void {
+  preload(): void {
+    const begun = new Map<string, Promise<void>>()
+    const begin = ({ config }: Backend): Promise<void> => {
+      const known = begun.get(config.name)
+      if (known !== undefined) return known
+      const before = config.startsAfter.flatMap((name) => this.#backends.get(name) ?? [])
+      const work = Promise.all(before.map(begin)).then(() => this.#startQuietly(config.name))
+      begun.set(config.name, work)
+      return work
+    }
     for (const backend of this.#backends.values()) {
-      if (backend.config.keepLoaded) backend.start(signal).catch(() => {})
+      if (backend.config.keepLoaded) void begin(backend)
     }
   }
 
-  /** Refuses all who wait and all who come, lets running requests end (bounded), and stops every backend. */
-  async close(): Promise<void> {
+  /**
+   * Takes over another configuration: what is unchanged stays as it is; what is changed or gone refuses new asks with
+   * GATEHOUSE_RETIRED, lets its running requests end and stops.
+   */
+  apply(config: Config): Applied {
+    const before = this.#backends
+    this.#drainTimeoutMs = config.listen.drainTimeoutMs
+    const isKept = (next: BackendConfig) => isDeepStrictEqual(before.get(next.name)?.config, next)
+    const kept = config.backends.filter(isKept).map(({ name }) => name)
+    for (const [name, backend] of before) {
+      if (!kept.includes(name)) this.#retire(name, backend)
+    }
+    this.#backends = new Map(
+      config.backends.map((next) => {
+        const same = kept.includes(next.name) ? before.get(next.name) : undefined
+        return [next.name, same ?? this.#make(next)]
+      }),
+    )
+    const isNew = (name: string) => !before.has(name)
+    const names = [...this.#backends.keys()]
+    return {
+      added: names.filter(isNew),
+      changed: names.filter((name) => !isNew(name) && !kept.includes(name)),
+      removed: [...before.keys()].filter((name) => !this.#backends.has(name)),
+    }
+  }
+
+  /**
+   * Refuses all who wait and all who come, lets running requests end (bounded), and stops every backend; or leaves
+   * those that are ready running, for the next gateway.
+   */
+  async close(how: 'end' | 'release' = 'end'): Promise<void> {
+    this.#preloading.abort()
     const stopping = new GatehouseError('GATEHOUSE_STOPPING', { retryAfterSeconds: 5 })
-    for (const backend of this.#backends.values()) backend.refuse(stopping)
-    await Promise.all([...this.#backends.values()].map((backend) => backend.stop('shutdown')))
+    const backends = [...this.#backends.values()]
+    for (const backend of backends) backend.refuse(stopping)
+    await Promise.all([
+      ...this.#ends.values(),
+      ...backends.map((backend) => (how === 'end' ? backend.stop('shutdown') : backend.release())),
+    ])
   }
 
   /** Ends every process at once, without waiting: the gateway itself is dying. */
   kill(): void {
-    for (const backend of this.#backends.values()) backend.kill()
+    for (const backend of [...this.#backends.values(), ...this.#leaving]) backend.kill()
+  }
+
+  #make(config: BackendConfig): Backend {
+    const { recorder } = this.#parts
+    const launcher = createLauncher(config, this.#parts)
+    const after = this.#ends.get(config.name) ?? Promise.resolve()
+    return new Backend(config, { launcher, recorder, after, drainTimeoutMs: this.#drainTimeoutMs })
+  }
+
+  #retire(name: string, backend: Backend): void {
+    backend.refuse(new GatehouseError('GATEHOUSE_RETIRED', { values: { backend: name } }))
+    this.#leaving.add(backend)
+    const end = backend.stop('its configuration changed').finally(() => {
+      this.#leaving.delete(backend)
+      if (this.#ends.get(name) === end) this.#ends.delete(name)
+    })
+    this.#ends.set(name, end)
+  }
+
+  async #startQuietly(name: string): Promise<void> {
+    await this.#backends
+      .get(name)
+      ?.start(this.#preloading.signal)
+      .catch(() => {})
   }
 }

@@ -7,6 +7,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export type Command =
   | { readonly name: 'run'; readonly options: RunOptions }
   | { readonly name: 'check' | 'routes'; readonly configFile: string }
+  | { readonly name: 'logs'; readonly options: LogsOptions }
   | { readonly name: 'sample-backend'; readonly argv: readonly string[] }
   | { readonly name: 'help' | 'version' }
 
@@ -18,6 +19,16 @@ export interface RunOptions {
   readonly logLevel: LogLevel
   /** Undefined: the user's own state folder. */
   readonly stateDir: string | undefined
+  /** Whether backends outlive the gateway, for the next one to adopt. */
+  readonly keepBackends: boolean
+}
+
+export interface LogsOptions {
+  readonly backend: string
+  readonly configFile: string
+  readonly stateDir: string | undefined
+  /** Whether to go on with what is printed from now on. */
+  readonly follow: boolean
 }
 
 /** The words of the command line make no sense; the message says which. */
@@ -31,6 +42,8 @@ const OPTIONS = {
   port: { type: 'string', short: 'p' },
   'log-level': { type: 'string', default: 'info' },
   'state-dir': { type: 'string' },
+  'keep-backends': { type: 'boolean', default: false },
+  follow: { type: 'boolean', short: 'f', default: false },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -42,6 +55,7 @@ export function parseCommand(argv: readonly string[]): Command {
   if (values.help) return { name: 'help' }
   if (values.version) return { name: 'version' }
   const [command = 'run', ...rest] = positionals
+  if (command === 'logs') return { name: 'logs', options: logsOptions(rest, values) }
   if (rest.length > 0) throw new UsageError(`one command at a time, not also '${rest.join(' ')}'`)
   if (command === 'check' || command === 'routes') {
     return { name: command, configFile: values.config }
@@ -68,6 +82,22 @@ function runOptions(values: ReturnType<typeof parseWords>['values']): RunOptions
     port: values.port === undefined ? undefined : portOf(values.port),
     logLevel,
     stateDir: values['state-dir'],
+    keepBackends: values['keep-backends'],
+  }
+}
+
+function logsOptions(
+  names: readonly string[],
+  values: ReturnType<typeof parseWords>['values'],
+): LogsOptions {
+  const [backend, ...more] = names
+  if (backend === undefined || more.length > 0)
+    throw new UsageError('logs takes the name of one backend')
+  return {
+    backend,
+    configFile: values.config,
+    stateDir: values['state-dir'],
+    follow: values.follow,
   }
 }
 

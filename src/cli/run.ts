@@ -3,11 +3,13 @@ import type { Logger } from 'pino'
 import { type App, createApp } from '../app.js'
 import type { Config } from '../config/config.js'
 import { loadConfig } from '../config/load.js'
+import { claimStateFile } from '../launchers/claim.js'
 import type { Host } from '../launchers/host.js'
 import type { RunOptions } from './arguments.js'
 import { banner } from './banner.js'
 import { LiveLine } from './live-line.js'
 import { createJsonLog, createPrettyLog } from './log.js'
+import { Reloader } from './reload.js'
 import { defaultStateDir } from './state-dir.js'
 
 /** What the gateway needs of the process it runs in. */
@@ -17,6 +19,7 @@ export interface Surroundings {
   readonly node: string
   /** Absolute path of the program's entry file. */
   readonly gatehouse: string
+  readonly pid: number
   readonly version: string
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean }
 }
@@ -24,12 +27,16 @@ export interface Surroundings {
 export interface Running {
   readonly app: App
   readonly log: Logger
+  /** Reads routes.json again. */
+  reload(): void
+  /** Lets running replies end, then stops the backends, or leaves them if the options say so. */
   close(): Promise<void>
 }
 
 /** Loads the configuration, makes the gateway and listens. Throws a ConfigError, or what listening threw. */
 export async function run(options: RunOptions, around: Surroundings): Promise<Running> {
-  const config = withOverrides(loadConfig(resolve(options.configFile), around.env), options)
+  const loaded = loadConfig(resolve(options.configFile), around.env)
+  const config = withOverrides(loaded, options)
   const live = around.stdout.isTTY
     ? new LiveLine({ write: (text) => void around.stdout.write(text) })
     : undefined
@@ -39,15 +46,19 @@ export async function run(options: RunOptions, around: Surroundings): Promise<Ru
   const { version } = around
   const host = hostOf(config, options, around)
   const app = createApp(config, { host, log, version, ...(live && { watcher: live }) })
+  await claimStateFile(app.state, around.pid, around.platform)
+  await app.pool.adopt()
   await listen(app, config)
   const url = urlOf(app)
   live?.print(banner(config, url, version))
-  app.pool.preload(new AbortController().signal)
+  app.pool.preload()
+  const reloader = new Reloader(loaded, { app, log, env: around.env })
   const close = async () => {
-    await app.server.close()
+    reloader.close()
+    await app.close(options.keepBackends ? 'release' : 'end')
     live?.close()
   }
-  return { app, log, close }
+  return { app, log, reload: () => reloader.reload(), close }
 }
 
 function withOverrides(config: Config, { host, port }: RunOptions): Config {

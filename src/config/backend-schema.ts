@@ -107,8 +107,23 @@ export const backend = Type.Object(
       default: '10s',
     }),
     keepLoaded: term.flag({
-      description: 'Start it with the gateway and never stop it to make room for another.',
+      description:
+        'Start it with the gateway, and never stop it for idleness or to make room for another.',
       default: false,
+    }),
+    startsAfter: term.texts({
+      description:
+        'With `keepLoaded`: which backends come first when the gateway starts; this one is started once they are ready, or have failed.',
+      default: [],
+    }),
+    livenessInterval: term.duration({
+      description:
+        'How often it is asked whether it still answers while it has nothing to do; after three failures it is ended, and started again by the next request. 0: never.',
+      default: '10s',
+    }),
+    requestTimeout: term.duration({
+      description: 'How long one request may take at this backend. 0: as long as it likes.',
+      default: '0',
     }),
     bodies: Type.Optional(
       Type.Enum([...BODIES], {

@@ -63,7 +63,9 @@ function checkPortIsKnown(
   }
 }
 
+/** A KoboldCpp configuration file is copied at every start, and the copy told the port. */
 function isTold({ command, args, env }: ProcessSettings): boolean {
+  if (args.some((arg) => /\.kcpps$/i.test(arg))) return true
   return [command, ...args, ...Object.values(env)].some((text) => text.includes(PORT_VARIABLE))
 }
 

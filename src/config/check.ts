@@ -2,6 +2,7 @@ import { checkAddresses } from './check-addresses.js'
 import { checkMemory } from './check-memory.js'
 import { checkNames } from './check-names.js'
 import { checkRoutes } from './check-routes.js'
+import { checkStarts } from './check-starts.js'
 import type { Report } from './report.js'
 import type { Settings } from './schema.js'
 
@@ -11,4 +12,5 @@ export function crossCheck(settings: Settings, report: Report): void {
   checkMemory(settings, report)
   checkRoutes(settings, report)
   checkNames(settings, report)
+  checkStarts(settings, report)
 }

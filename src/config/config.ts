@@ -53,11 +53,17 @@ export interface BackendConfig {
   readonly concurrency: number
   /** How many may wait in the lane; one more is refused with 503. */
   readonly maxWaiting: number
-  /** 0: never stopped for idleness. */
+  /** 0: never stopped for idleness, as is one that is kept loaded. */
   readonly idleTimeoutMs: number
   readonly startTimeoutMs: number
   readonly stopTimeoutMs: number
   readonly keepLoaded: boolean
+  /** Which backends are tried before this one when the gateway starts. */
+  readonly startsAfter: readonly string[]
+  /** How often a backend with nothing to do is asked whether it still answers; 0: never. */
+  readonly livenessIntervalMs: number
+  /** How long one request may take at the backend; 0: as long as it likes. */
+  readonly requestTimeoutMs: number
   /** `buffer`: read whole before a lease is asked for; `stream`: passed on as it comes. */
   readonly bodies: 'buffer' | 'stream'
   readonly timeouts: TimeoutsConfig

@@ -83,6 +83,9 @@ function toBackend(name: string, backend: BackendSettings, folder: string): Back
     startTimeoutMs: milliseconds(backend.startTimeout),
     stopTimeoutMs: milliseconds(backend.stopTimeout),
     keepLoaded: backend.keepLoaded,
+    startsAfter: backend.startsAfter,
+    livenessIntervalMs: milliseconds(backend.livenessInterval),
+    requestTimeoutMs: milliseconds(backend.requestTimeout),
     bodies: backend.bodies ?? BODIES[backend.dialect],
     timeouts: {
       connectMs: milliseconds(connect),

@@ -1,14 +1,12 @@
 import type { BackendConfig } from '../config/config.js'
 import { createExternalLauncher } from './external.js'
-import type { Host } from './host.js'
 import type { Launcher } from './launcher.js'
-import type { Ports } from './ports.js'
-import { ProcessLauncher } from './process.js'
+import { type LauncherParts, ProcessLauncher } from './process.js'
 
-export function createLauncher(config: BackendConfig, host: Host, ports: Ports): Launcher {
+export function createLauncher(config: BackendConfig, parts: LauncherParts): Launcher {
   const { name, address, launcher } = config
   if (launcher.kind === 'process') {
-    return new ProcessLauncher({ name, address, command: launcher }, host, ports)
+    return new ProcessLauncher({ name, address, command: launcher }, parts)
   }
   return createExternalLauncher(`${address.protocol}//${address.host}:${address.port}`)
 }

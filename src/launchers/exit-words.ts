@@ -25,7 +25,7 @@ export function describeExit(exit: Exit): string {
   if (exit.signal === 'SIGKILL') return 'it was killed by the system, probably out of memory'
   if (exit.signal === 'SIGSEGV' || exit.signal === 'SIGABRT') return `it crashed (${exit.signal})`
   if (exit.signal) return `it was ended by ${exit.signal}`
-  return `it exited with code ${exit.code}`
+  return exit.code === null ? 'it ended' : `it exited with code ${exit.code}`
 }
 
 /** The reason for an exit before ready: how it ended, what its output means, and its last lines. */

@@ -8,6 +8,11 @@
 export interface Launcher {
   readonly kind: 'process' | 'external'
   start(signal: AbortSignal): Promise<Run>
+  /**
+   * Takes over what an earlier gateway started with the same command and that still lives. Undefined: there is none;
+   * what else that gateway left under this name has been ended.
+   */
+  adopt(): Promise<Run | undefined>
 }
 
 /** One start of a backend, until nothing of it lives. */
@@ -20,8 +25,18 @@ export interface Run {
   stop(recipe: StopRecipe): Promise<void>
   /** Ends everything of it at once without waiting: for the moment in which the gateway itself dies. */
   kill(): void
+  /** Lets go of it without ending it, so that the next gateway can adopt it. */
+  release(): void
+  /** What grows while it does something. */
+  progress(): Promise<Progress>
   /** The last lines that it printed, secrets masked, oldest first. */
   lastOutput(): Promise<string[]>
+}
+
+export interface Progress {
+  readonly outputBytes: number
+  /** Resident in all its processes; 0 where the platform does not tell. */
+  readonly memoryBytes: number
 }
 
 /** Why a start came to nothing, in words for the client: no path, address or secret in them. */

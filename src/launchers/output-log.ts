@@ -22,11 +22,24 @@ export class OutputLog {
   /** Opens the file for one run of a child; the caller closes the handle once the child has it. */
   async open(): Promise<FileHandle> {
     await mkdir(dirname(this.file), { recursive: true, mode: 0o700 })
-    if ((await this.#size()) > MAX_BYTES) await rename(this.file, `${this.file}.1`)
+    if ((await this.size()) > MAX_BYTES) await rename(this.file, `${this.file}.1`)
     const handle = await open(this.file, 'a', 0o600)
     this.#from = (await handle.stat()).size
-    this.#timer = setInterval(() => void this.#rotate(), CHECK_EVERY_MS).unref()
+    this.#watch()
     return handle
+  }
+
+  /** Watches the file of a child that writes into it already; its lines are all taken for this run's. */
+  resume(): void {
+    this.#from = 0
+    this.#watch()
+  }
+
+  /** Bytes in the file now; 0 if there is none. */
+  async size(): Promise<number> {
+    return stat(this.file)
+      .then(({ size }) => size)
+      .catch(() => 0)
   }
 
   close(): void {
@@ -61,7 +74,7 @@ export class OutputLog {
   }
 
   async #rotate(): Promise<void> {
-    if ((await this.#size()) <= MAX_BYTES) return
+    if ((await this.size()) <= MAX_BYTES) return
     try {
       await copyFile(this.file, `${this.file}.1`)
       await truncate(this.file)
@@ -71,9 +84,7 @@ export class OutputLog {
     }
   }
 
-  async #size(): Promise<number> {
-    return stat(this.file)
-      .then(({ size }) => size)
-      .catch(() => 0)
+  #watch(): void {
+    this.#timer = setInterval(() => void this.#rotate(), CHECK_EVERY_MS).unref()
   }
 }

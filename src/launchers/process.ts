@@ -1,15 +1,27 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackendAddress, ProcessLauncherConfig } from '../config/config.js'
+import { type CommandLine, fillIn } from './command-line.js'
 import type { Host } from './host.js'
-import { type Exit, type Launcher, type Run, StartFailure, type StopRecipe } from './launcher.js'
+import { kcppsAt, privateKcpps } from './kcpps.js'
+import { type Exit, type Launcher, type Run, StartFailure } from './launcher.js'
 import { createMask } from './mask.js'
 import { OutputLog } from './output-log.js'
+import { portHolder } from './port-holder.js'
 import type { Ports } from './ports.js'
 import { ProcessGroup } from './process-group.js'
+import { identityOf, isOfThisBoot } from './process-identity.js'
+import { ProcessRun } from './process-run.js'
+import type { ProcessRecord, StateFile } from './state-file.js'
 import { stopSteps } from './stop-steps.js'
 
-const LAST_LINES = 200
+/** An adopted process is no child of ours: the system does not tell us of its end. */
+const LOOK_EVERY_MS = 250
+/** What an earlier gateway left and nobody wants any more gets one polite signal and this long. */
+const LEFTOVER = { signals: ['SIGTERM', 'SIGKILL'], timeoutMs: 5_000 } as const
 
 export interface ProcessSpec {
   readonly name: string
@@ -17,70 +29,82 @@ export interface ProcessSpec {
   readonly command: ProcessLauncherConfig
 }
 
+interface Child {
+  readonly pid: number
+  readonly exited: Promise<Exit>
+}
+
+/** What the launchers of one gateway share. */
+export interface LauncherParts {
+  readonly host: Host
+  readonly ports: Ports
+  readonly state: StateFile
+}
+
 /** Starts a backend as a child process that leads its own group, its output going to a file. */
 export class ProcessLauncher implements Launcher {
   readonly kind = 'process'
   readonly #spec: ProcessSpec
-  readonly #host: Host
-  readonly #ports: Ports
+  readonly #parts: LauncherParts
   readonly #output: OutputLog
 
-  constructor(spec: ProcessSpec, host: Host, ports: Ports) {
+  constructor(spec: ProcessSpec, parts: LauncherParts) {
     this.#spec = spec
-    this.#host = host
-    this.#ports = ports
-    this.#output = new OutputLog(join(host.stateDir, 'logs', `${spec.name}.log`))
+    this.#parts = parts
+    this.#output = new OutputLog(join(parts.host.stateDir, 'logs', `${spec.name}.log`))
   }
 
   /** Rejects with a StartFailure if the port is taken or the program cannot be run. */
   async start(signal: AbortSignal): Promise<Run> {
     const port = await this.#claimPort()
     try {
+      const commandLine = await this.#commandLine(port)
       signal.throwIfAborted()
-      return await this.#run(port)
+      const child = await this.#spawn(commandLine)
+      return await this.#run(child, port)
     } catch (error) {
-      this.#ports.release(port)
+      this.#parts.ports.release(port)
       throw error
     }
   }
 
+  async adopt(): Promise<Run | undefined> {
+    const { state, host } = this.#parts
+    const record = state.get(this.#spec.name)
+    if (!record) return undefined
+    const group = new ProcessGroup(record.pid, record.identity, host.platform)
+    if (record.command === this.#commandHash() && (await group.leaderLives())) {
+      this.#output.resume()
+      return this.#runOf(group, untilGone(group), record.port)
+    }
+    await endLeftover(this.#spec.name, this.#parts)
+    return undefined
+  }
+
   async #claimPort(): Promise<number> {
     const { host, port } = this.#spec.address
-    if (port === 0) return this.#ports.choose(host)
-    if (await this.#ports.isFree(host, port)) return port
-    throw new StartFailure(`port ${port} is already in use by another program`)
+    const { ports } = this.#parts
+    if (port === 0) return ports.choose(host)
+    if (await ports.isFree(host, port)) return port
+    const holder = await portHolder(port, this.#parts.host.platform)
+    throw new StartFailure(`port ${port} is already in use by ${holder ?? 'another program'}`)
   }
 
-  async #run(port: number): Promise<Run> {
-    const child = await this.#spawn(port)
-    const pid = child.pid ?? 0
-    const group = new ProcessGroup(pid, this.#host.platform)
-    const exited = new Promise<Exit>((resolve) => {
-      child.once('exit', (code, signal) => resolve({ code, signal }))
-    })
-    const ended = exited.then(() => {
-      this.#output.close()
-      this.#ports.release(port)
-    })
-    const { address, command } = this.#spec
-    const mask = createMask(command)
-    return {
-      origin: `${address.protocol}//${address.host}:${port}`,
-      pid,
-      exited,
-      stop: async (recipe: StopRecipe) => {
-        if (!(await group.end(stopSteps(this.#host.platform, recipe)))) {
-          throw new Error(`process group ${pid} outlived its stop`)
-        }
-        await ended
-      },
-      kill: () => group.kill(),
-      lastOutput: async () => (await this.#output.lastLines(LAST_LINES)).map(mask),
-    }
+  async #commandLine(port: number): Promise<CommandLine> {
+    const { host } = this.#parts
+    const { name, address, command } = this.#spec
+    const tempDir = join(host.stateDir, 'tmp', name)
+    await mkdir(tempDir, { recursive: true, mode: 0o700 })
+    const filled = fillIn(command, host, { port, tempDir })
+    const at = kcppsAt(filled.args)
+    if (at < 0) return filled
+    const given = await readKcpps(resolve(filled.cwd, filled.args[at] ?? ''))
+    const copy = join(tempDir, `${name}.kcpps`)
+    await writeFile(copy, privateKcpps(given, { host: address.host, port }), { mode: 0o600 })
+    return { ...filled, args: filled.args.with(at, copy) }
   }
 
-  async #spawn(port: number): Promise<ChildProcess> {
-    const { command, args, cwd, env } = this.#filledIn(port)
+  async #spawn({ command, args, cwd, env }: CommandLine): Promise<Child> {
     const output = await this.#output.open()
     try {
       const child = spawn(command, args, {
@@ -90,8 +114,11 @@ export class ProcessLauncher implements Launcher {
         windowsHide: true,
         stdio: ['ignore', output.fd, output.fd],
       })
-      await spawned(child)
-      return child
+      // Listened for at once: a program may end before anything else is done with it.
+      const exited = new Promise<Exit>((resolve) => {
+        child.once('exit', (code, signal) => resolve({ code, signal }))
+      })
+      return { pid: await spawned(child), exited }
     } catch (error) {
       this.#output.close()
       throw new StartFailure(whyNotSpawned(error), { cause: error })
@@ -100,29 +127,68 @@ export class ProcessLauncher implements Launcher {
     }
   }
 
-  #filledIn(port: number) {
-    const { command, args, cwd, env } = this.#spec.command
-    const values: Record<string, string> = {
-      port: String(port),
-      node: this.#host.node,
-      gatehouse: this.#host.gatehouse,
+  async #run({ pid, exited }: Child, port: number): Promise<Run> {
+    const { platform } = this.#parts.host
+    const identity = await identityOf(pid, platform)
+    return this.#runOf(new ProcessGroup(pid, identity, platform), exited, port)
+  }
+
+  #runOf(group: ProcessGroup, exited: Promise<Exit>, port: number): Run {
+    const { state, ports, host } = this.#parts
+    const { name, address, command } = this.#spec
+    const { pid, identity } = group
+    if (identity !== undefined) {
+      state.put(name, { pid, identity, command: this.#commandHash(), port })
     }
-    const fill = (text: string) =>
-      text.replace(/\$\{(\w+)\}/g, (place, name) => values[name] ?? place)
-    const own = Object.entries(env).map(([name, value]) => [name, fill(value)])
-    return {
-      command: fill(command),
-      args: args.map(fill),
-      cwd,
-      // Python holds its lines back in a file unless told not to, and a failed start would have no last words.
-      env: { ...this.#host.env, PYTHONUNBUFFERED: '1', ...Object.fromEntries(own) },
-    }
+    return new ProcessRun({
+      ...{ group, exited, port, ports, platform: host.platform, output: this.#output },
+      protocol: address.protocol,
+      host: address.host,
+      mask: createMask(command),
+      onGone: () => {
+        ports.release(port)
+        state.remove(name, pid)
+      },
+    })
+  }
+
+  /** Equal for equal commands, so that a changed routes.json never adopts what it did not ask for. */
+  #commandHash(): string {
+    const { command, address } = this.#spec
+    return createHash('sha256')
+      .update(JSON.stringify([command, address]))
+      .digest('hex')
   }
 }
 
-function spawned(child: ChildProcess): Promise<void> {
+/** Ends what an earlier gateway left under this name, if it is provably that process. */
+export async function endLeftover(name: string, { host, state }: LauncherParts): Promise<void> {
+  const record: ProcessRecord | undefined = state.get(name)
+  if (!record) return
+  if (await isOfThisBoot(record.identity, host.platform)) {
+    const group = new ProcessGroup(record.pid, record.identity, host.platform)
+    await group.end(stopSteps(host.platform, LEFTOVER))
+  }
+  state.remove(name, record.pid)
+}
+
+/** How it ended cannot be known: only its parent is told. */
+async function untilGone(group: ProcessGroup): Promise<Exit> {
+  while (await group.leaderLives()) await sleep(LOOK_EVERY_MS, undefined, { ref: false })
+  return { code: null, signal: null }
+}
+
+async function readKcpps(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new StartFailure('its .kcpps file cannot be read', { cause })
+  }
+}
+
+function spawned(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    child.once('spawn', resolve)
+    child.once('spawn', () => resolve(child.pid ?? 0))
     child.once('error', reject)
   })
 }

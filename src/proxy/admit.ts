@@ -6,7 +6,7 @@ import { GatehouseError, hasCode } from '../errors.js'
 import type { Match, Matcher } from '../routing/match.js'
 import { modelOf } from '../routing/model-of.js'
 import { normalisePath } from '../routing/normalise-path.js'
-import type { Picker } from '../routing/pick.js'
+import type { Picker, PickResult } from '../routing/pick.js'
 import { upstreamPath } from '../routing/upstream-path.js'
 import { hasBody, readBody } from './body.js'
 import { Exchange } from './exchange.js'
@@ -15,11 +15,16 @@ import { forward, type Outbound } from './forward.js'
 import { lineValue, requestLines } from './headers.js'
 import type { ExchangeRecorder } from './recorder.js'
 
-export interface AdmitParts {
+/** What decides where a request goes; replaced as a whole when routes.json changes. */
+export interface Routing {
   readonly matcher: Matcher
   readonly picker: Picker
-  readonly pool: Pool
   readonly face: Face
+}
+
+export interface AdmitParts {
+  readonly routing: () => Routing
+  readonly pool: Pool
   readonly recorder: ExchangeRecorder
   readonly bufferBytes: number
   /** Whether the X-Forwarded-* lines of a peer with this address are believed. */
@@ -31,13 +36,6 @@ interface Call {
   readonly path: string
   readonly match: Match
   readonly model: string | undefined
-  readonly body: Buffer | undefined
-}
-
-interface Leased {
-  readonly lease: Lease
-  /** Undefined: it is passed on as it comes. */
-  readonly body: Buffer | undefined
 }
 
 const DOWN = ['GATEHOUSE_NOT_RUNNING', 'GATEHOUSE_BUSY', 'GATEHOUSE_NOT_SERVED'] as const
@@ -54,96 +52,98 @@ export class Admission {
   async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const exchange = new Exchange(request, reply)
     try {
-      await this.#serve(exchange, await this.#match(exchange))
+      await this.#admit(exchange)
     } catch (error) {
       exchange.failed(error, this.#parts.recorder)
       throw error
     }
   }
 
+  /** A backend that is taken out of the configuration sends its waiters back here, to go where they go now. */
+  async #admit(exchange: Exchange): Promise<void> {
+    for (;;) {
+      const routing = this.#parts.routing()
+      try {
+        return await this.#serve(exchange, routing, await this.#match(exchange, routing))
+      } catch (error) {
+        if (!hasCode(error, 'GATEHOUSE_RETIRED')) throw error
+      }
+    }
+  }
+
   /** The body is read first only where its `model` decides. */
-  async #match(exchange: Exchange): Promise<Call> {
+  async #match(exchange: Exchange, { matcher, picker }: Routing): Promise<Call> {
     const { raw } = exchange.request
     const path = normalisePath(raw.url ?? '')
     if (path === undefined) throw new GatehouseError('GATEHOUSE_BAD_PATH')
     const call = { method: raw.method ?? 'GET', path, headers: raw.headers }
-    const { matcher, picker } = this.#parts
     const early = matcher.needsModel(call) ? undefined : matcher.match(call)
-    if (early && !picker.needsModel(early)) {
-      return { path, match: early, model: undefined, body: undefined }
-    }
+    if (early && !picker.needsModel(early)) return { path, match: early, model: undefined }
     const body = await this.#read(exchange)
     const model = modelOf(body, lineValue(raw.rawHeaders, 'content-type'))
-    return { path, match: early ?? matcher.match({ ...call, model }), model, body }
+    return { path, match: early ?? matcher.match({ ...call, model }), model }
   }
 
-  async #serve(exchange: Exchange, call: Call): Promise<void> {
-    const own = this.#ownAnswer(call.match)
+  async #serve(exchange: Exchange, { face, picker }: Routing, call: Call): Promise<void> {
+    const { match, model } = call
+    const own = this.#ownAnswer(match, face)
     if (own) return send(exchange.reply, own)
-    const leased = await this.#lease(exchange, call).catch((error: unknown) => {
-      const standIn = this.#standIn(error, call.match)
-      if (standIn) return standIn
-      throw asSeen(error, call.match)
-    })
-    if ('status' in leased) return send(exchange.reply, leased)
-    await this.#forward(exchange, call, leased)
+    try {
+      await this.#lease(exchange, picker.pick(match, model), match)
+    } catch (error) {
+      const standIn = isDown(error) && match.to.backend === undefined && face.standIn(match)
+      if (standIn) return send(exchange.reply, standIn)
+      throw asSeen(error, match)
+    }
+    await this.#forward(exchange, call)
   }
 
   /** The body is read before the lease is asked for: nobody waits behind a slow upload. */
-  async #lease(exchange: Exchange, call: Call): Promise<Leased> {
-    const backend = this.#pick(exchange, call)
-    const body = await this.#bodyFor(backend, exchange, call)
-    const { wake, lane, idleOnly: onlyIdle } = call.match
+  async #lease(exchange: Exchange, picked: PickResult, match: Match): Promise<void> {
+    const backend = this.#find(picked)
+    exchange.destination = {
+      backend: backend.config.name,
+      workload: picked.workload ?? 'other',
+      route: match.route?.path ?? match.row.id,
+    }
+    if (backend.config.bodies === 'buffer') await this.#read(exchange)
+    const { wake, lane, idleOnly: onlyIdle } = match
     const ask = { client: exchange.client, signal: exchange.gone, wake, lane, onlyIdle }
     exchange.lease = await backend.lease(ask)
-    return { lease: exchange.lease, body }
   }
 
   /** A backend that a route names outright speaks for itself, but no KoboldCpp is ever handed administration. */
-  #ownAnswer(match: Match): OwnAnswer | undefined {
+  #ownAnswer(match: Match, face: Face): OwnAnswer | undefined {
     const { gateway } = match.row.to
     if (gateway === undefined) return undefined
     const named =
       match.to.backend === undefined ? undefined : this.#parts.pool.get(match.to.backend)
     const guarded = gateway === 'admin' || gateway === 'shutdown'
     if (named && !(guarded && named.config.dialect === 'koboldcpp')) return undefined
-    return this.#parts.face.answer(match)
+    return face.answer(match)
   }
 
-  #pick(exchange: Exchange, { match, model }: Call): Backend {
-    const { backend: name, workload } = this.#parts.picker.pick(match, model)
-    const backend = name === undefined ? undefined : this.#parts.pool.get(name)
-    if (!backend) {
+  #find({ backend: name, workload }: PickResult): Backend {
+    if (name === undefined) {
       throw new GatehouseError('GATEHOUSE_NOT_SERVED', { values: { workload: String(workload) } })
     }
-    const route = match.route?.path ?? match.row.id
-    exchange.destination = { backend: backend.config.name, workload: workload ?? 'other', route }
-    return backend
-  }
-
-  async #bodyFor(backend: Backend, exchange: Exchange, call: Call): Promise<Buffer | undefined> {
-    if (call.body) return call.body
-    return backend.config.bodies === 'stream' ? undefined : this.#read(exchange)
+    const backend = this.#parts.pool.get(name)
+    if (backend) return backend
+    throw new GatehouseError('GATEHOUSE_RETIRED', { values: { backend: name } }) // while the body was read
   }
 
   async #read(exchange: Exchange): Promise<Buffer> {
     const { raw } = exchange.request
-    const body = await readBody(raw, this.#parts.bufferBytes, exchange.gone)
-    exchange.requestBytes = body.length
-    return body
+    exchange.body ??= await readBody(raw, this.#parts.bufferBytes, exchange.gone)
+    return exchange.body
   }
 
-  /** What is known of a backend that is down, and that this call may not start. */
-  #standIn(error: unknown, match: Match): OwnAnswer | undefined {
-    if (!isDown(error) || match.to.backend !== undefined) return undefined
-    return this.#parts.face.standIn(match)
-  }
-
-  async #forward(exchange: Exchange, call: Call, { lease, body }: Leased): Promise<void> {
+  async #forward(exchange: Exchange, call: Call): Promise<void> {
     const { recorder } = this.#parts
     const { backend, workload } = exchange.destination
+    const lease = exchange.lease as Lease
     try {
-      const forwarded = await forward(lease, this.#outbound(exchange, call, { lease, body }), {
+      const forwarded = await forward(lease, this.#outbound(exchange, call, lease), {
         raw: exchange.reply.raw,
         gone: exchange.gone,
         takeOver: () => exchange.reply.hijack(),
@@ -157,8 +157,7 @@ export class Admission {
     }
   }
 
-  #outbound(exchange: Exchange, { path, match }: Call, { lease, body }: Leased): Outbound {
-    const { raw } = exchange.request
+  #outbound({ request: { raw }, body }: Exchange, { path, match }: Call, lease: Lease): Outbound {
     const address = raw.socket.remoteAddress ?? ''
     const lines = requestLines(raw.rawHeaders, { address, trusted: this.#parts.trusts(address) })
     const length = raw.headers['content-length']

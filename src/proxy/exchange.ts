@@ -31,7 +31,8 @@ export class Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   destination = NOWHERE
-  requestBytes = 0
+  /** Undefined while it was not read whole. */
+  body: Buffer | undefined
   lease: Lease | undefined
   readonly #arrivedAt = performance.now()
   readonly #gone = new AbortController()
@@ -104,7 +105,7 @@ export class Exchange {
       queueWaitMs: this.lease?.queueWaitMs ?? 0,
       startWaitMs: this.lease?.startWaitMs ?? 0,
       durationMs: performance.now() - this.#arrivedAt,
-      requestBytes: this.requestBytes,
+      requestBytes: this.body?.length ?? 0,
     }
   }
 }

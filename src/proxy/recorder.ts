@@ -39,3 +39,15 @@ export interface ExchangeRecorder {
   /** An event came `gapMs` after the one before it. */
   eventGap(backend: string, workload: string, gapMs: number): void
 }
+
+/** Tells several recorders, in this order. */
+export function recordExchanges(...recorders: readonly ExchangeRecorder[]): ExchangeRecorder {
+  return {
+    exchanged: (report) => {
+      for (const recorder of recorders) recorder.exchanged(report)
+    },
+    eventGap: (backend, workload, gapMs) => {
+      for (const recorder of recorders) recorder.eventGap(backend, workload, gapMs)
+    },
+  }
+}

@@ -8,7 +8,7 @@ interface Row {
   readonly reply: ProbeReply
   readonly serves?: readonly Workload[]
   readonly is: Readiness['is']
-  readonly because?: string | RegExp
+  readonly because?: string
 }
 
 const VERSION = { result: 'KoboldCpp', version: '1.92' }
@@ -23,7 +23,7 @@ function status(code: number): ProbeReply {
 
 function judges(name: DialectName, rows: readonly Row[]): void {
   t.test(`${name} judges the answers to its probe`, (t) => {
-    for (const { says, reply, serves = ['text'], is, because } of rows) {
+    for (const { says, reply, serves = ['text'] as const, is, because } of rows) {
       const verdict = dialectOf(name).judge(reply, serves)
       t.equal(verdict.is, is, says)
       if (because !== undefined) t.match(verdict, { because }, says)

@@ -68,7 +68,7 @@ type Step =
   | { readonly do: 'next' }
   | { readonly do: 'leave'; readonly which: number }
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
   {
     weight: 3,
     arbitrary: fc.constantFrom('a', 'b', 'c').map((client) => ({ do: 'join', client })),

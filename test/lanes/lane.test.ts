@@ -145,7 +145,7 @@ type Step =
   | { readonly do: 'refuse' }
 
 const index = fc.nat(9)
-const step: fc.Arbitrary<Step> = fc.oneof(
+const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
   {
     weight: 5,
     arbitrary: fc.constantFrom('a', 'b', 'c').map((client) => ({ do: 'enter', client })),

@@ -1,0 +1,53 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadConfig } from '../config/load.js'
+import { createMask } from '../launchers/mask.js'
+import { OutputLog } from '../launchers/output-log.js'
+import { type LogsOptions, UsageError } from './arguments.js'
+import { defaultStateDir } from './state-dir.js'
+
+const SHOWN_LINES = 200
+const LOOK_EVERY_MS = 250
+
+export interface LogsSurroundings {
+  readonly platform: NodeJS.Platform
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly print: (text: string) => void
+}
+
+/** Prints what a backend printed last, secrets masked, and with `follow` goes on for ever. Throws a UsageError. */
+export async function showLogs(options: LogsOptions, around: LogsSurroundings): Promise<void> {
+  const config = loadConfig(resolve(options.configFile), around.env)
+  const backend = config.backends.find(({ name }) => name === options.backend)
+  if (!backend) throw new UsageError(`routes.json has no backend '${options.backend}'`)
+  const stateDir = options.stateDir ?? defaultStateDir(around.platform, around.env, config.file)
+  const file = join(resolve(stateDir), 'logs', `${backend.name}.log`)
+  const mask = createMask(backend.launcher.kind === 'process' ? backend.launcher : NO_WORDS)
+  const print = (line: string) => around.print(`${mask(line)}\n`)
+  const from = await sizeOf(file)
+  for (const line of await new OutputLog(file).lastLines(SHOWN_LINES)) print(line)
+  if (options.follow) await follow(file, from, print)
+}
+
+const NO_WORDS = { args: [], env: {} }
+
+/** A file that became shorter was rotated: it is read from its begin again. */
+async function follow(file: string, from: number, print: (line: string) => void): Promise<never> {
+  for (let at = from; ; await sleep(LOOK_EVERY_MS)) {
+    const size = await sizeOf(file)
+    if (size < at) at = 0
+    if (size === at) continue
+    const lines = createInterface({ input: createReadStream(file, { start: at, end: size - 1 }) })
+    for await (const line of lines) print(line)
+    at = size
+  }
+}
+
+function sizeOf(file: string): Promise<number> {
+  return stat(file)
+    .then(({ size }) => size)
+    .catch(() => 0)
+}
