@@ -43,7 +43,7 @@ export class Backend {
    */
   async lease(ask: LeaseAsk): Promise<Lease> {
     const asked = performance.now()
-    if (!ask.wake && !this.#life.isReady) throw this.#error('GATEHOUSE_NOT_RUNNING')
+    if (!this.#mayStart(ask) && !this.#life.isReady) throw this.#error('GATEHOUSE_NOT_RUNNING')
     if (ask.onlyIdle && this.#wouldWaitUnseen()) throw this.#error('GATEHOUSE_BUSY')
     const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
     const turned = performance.now()
@@ -95,6 +95,11 @@ export class Backend {
     }
   }
 
+  /** What somebody else runs costs nothing to ask: it is only looked at. */
+  #mayStart({ wake }: LeaseAsk): boolean {
+    return wake || this.#life.isExternal
+  }
+
   #wouldWaitUnseen(): boolean {
     return this.#dialect.unknownPostsWait && this.#lane.held > 0
   }
@@ -111,7 +116,7 @@ export class Backend {
       ask.signal.throwIfAborted()
       const active = this.#life.enter()
       if (active) return active
-      if (!ask.wake) throw this.#error('GATEHOUSE_NOT_RUNNING')
+      if (!this.#mayStart(ask)) throw this.#error('GATEHOUSE_NOT_RUNNING')
       await abortable(this.#life.whenReady(), ask.signal)
     }
   }

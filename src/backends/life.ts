@@ -54,6 +54,10 @@ export class Life {
     return this.#state === 'ready'
   }
 
+  get isExternal(): boolean {
+    return this.#parts.launcher.kind === 'external'
+  }
+
   status() {
     return {
       state: this.#state,
@@ -111,7 +115,7 @@ export class Life {
 
   /** A backend that somebody else runs did not answer: the next ask looks again. */
   unreachable(active: ActiveRun): void {
-    if (this.#parts.launcher.kind === 'external') this.#failed(active, 'it does not answer')
+    if (this.isExternal) this.#failed(active, 'it does not answer')
   }
 
   #start(begin: (giveUp: AbortSignal) => Promise<Run>): void {
@@ -179,7 +183,7 @@ export class Life {
     this.#ending = this.#end(this.#run)
     if (giveUp.aborted) return giveUp.reason
     const reason = error instanceof StartFailure ? error.message : 'an internal error'
-    if (this.#parts.launcher.kind === 'process') this.#backoff.startFailed(Date.now())
+    if (!this.isExternal) this.#backoff.startFailed(Date.now())
     this.#move('failed', reason, { cause: error, output })
     return this.#startError(reason, error)
   }
@@ -187,7 +191,7 @@ export class Life {
   /** A run that was ready ended by itself, or is of no use any more. */
   #failed(active: ActiveRun, reason: string): void {
     if (active !== this.#active || this.#state !== 'ready') return
-    if (this.#parts.launcher.kind === 'process') {
+    if (!this.isExternal) {
       this.#backoff.crashed(Date.now(), Date.now() - active.readyAtMs)
       this.#parts.recorder.crashed(this.#config.name)
     }

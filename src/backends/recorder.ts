@@ -28,20 +28,23 @@ export interface BackendRecorder {
   leftBehind(backend: string, cause: unknown): void
 }
 
-/** Tells several recorders, in this order. */
+/** Tells several recorders, in this order. One that throws does not break a move: its error surfaces by itself. */
 export function recordTo(...recorders: readonly BackendRecorder[]): BackendRecorder {
+  const tell = (what: (recorder: BackendRecorder) => void) => {
+    for (const recorder of recorders) {
+      try {
+        what(recorder)
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
   return {
-    moved: (move) => {
-      for (const recorder of recorders) recorder.moved(move)
-    },
-    started: (report) => {
-      for (const recorder of recorders) recorder.started(report)
-    },
-    crashed: (backend) => {
-      for (const recorder of recorders) recorder.crashed(backend)
-    },
-    leftBehind: (backend, cause) => {
-      for (const recorder of recorders) recorder.leftBehind(backend, cause)
-    },
+    moved: (move) => tell((recorder) => recorder.moved(move)),
+    started: (report) => tell((recorder) => recorder.started(report)),
+    crashed: (backend) => tell((recorder) => recorder.crashed(backend)),
+    leftBehind: (backend, cause) => tell((recorder) => recorder.leftBehind(backend, cause)),
   }
 }

@@ -7,7 +7,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** What `gatehouse check` prints. Throws a ConfigError. */
 export function checkText(configFile: string, env: Environment): string {
   const { backends, routes } = loadConfig(configFile, env)
-  return `${configFile} is valid: ${backends.length} backends, ${routes.length} routes of your own.\n`
+  const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
+  const counts = `${count(backends.length, 'backend')}, ${count(routes.length, 'route')} of your own`
+  return `${configFile} is valid: ${counts}.\n`
 }
 
 /** What `gatehouse routes` prints. Throws a ConfigError. */

@@ -17,12 +17,12 @@ type Render = (facts: FaceFacts) => unknown
 const ALWAYS = new Map<string, Render>([
   ['version', version],
   ['shutdown', () => ({ success: false })],
+  ['models', models],
 ])
 /** Answered here while the backend that knows better is down. */
 const STAND_IN = new Map<string, Render>([
   ['model', model],
   ['info-version', infoVersion],
-  ['models', models],
   ['abort', () => ({ success: 'false', done: 'false' })],
 ])
 /** The calls of the gateway's that may be passed on to a backend that runs; administration is never among them. */

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackendAddress, ProcessLauncherConfig } from '../config/config.js'
 import { type CommandLine, fillIn } from './command-line.js'
@@ -121,7 +122,7 @@ export class ProcessLauncher implements Launcher {
       return { pid: await spawned(child), exited }
     } catch (error) {
       this.#output.close()
-      throw new StartFailure(whyNotSpawned(error), { cause: error })
+      throw new StartFailure(whyNotSpawned(error, command, cwd), { cause: error })
     } finally {
       await output.close()
     }
@@ -193,9 +194,11 @@ function spawned(child: ChildProcess): Promise<number> {
   })
 }
 
-function whyNotSpawned(error: unknown): string {
+/** The system gives one error for a missing program and a missing folder. */
+function whyNotSpawned(error: unknown, command: string, cwd: string): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ENOENT') return 'its program or working folder was not found'
-  if (code === 'EACCES') return 'its program may not be run (no permission)'
+  if (!existsSync(cwd)) return `its working folder '${basename(cwd)}' was not found`
+  if (code === 'ENOENT') return `the program '${basename(command)}' was not found`
+  if (code === 'EACCES') return `the program '${basename(command)}' may not be run (no permission)`
   return `its program could not be run (${String(code)})`
 }

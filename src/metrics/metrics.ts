@@ -9,8 +9,9 @@ export interface MeasuredExchange {
   readonly backend: string
   readonly workload: string
   readonly outcome: string
-  readonly queueWaitMs: number
-  readonly startWaitMs: number
+  /** Undefined for a request that no backend took; it is counted, but its times say nothing of a backend. */
+  readonly queueWaitMs: number | undefined
+  readonly startWaitMs: number | undefined
   readonly firstByteMs: number | undefined
   readonly durationMs: number
   readonly requestBytes: number
@@ -58,11 +59,12 @@ export class Metrics {
   #exchanged(exchange: MeasuredExchange): void {
     const { backend, workload, outcome } = exchange
     this.#instruments.requests.inc({ backend, workload, outcome })
-    if (backend === '') return
+    const { queueWaitMs, startWaitMs } = exchange
+    if (queueWaitMs === undefined || startWaitMs === undefined) return
     const bound = this.#bind(backend, workload)
     bound.requestDuration.observe(exchange.durationMs / 1000)
-    bound.queueWait.observe(exchange.queueWaitMs / 1000)
-    bound.startWait.observe(exchange.startWaitMs / 1000)
+    bound.queueWait.observe(queueWaitMs / 1000)
+    bound.startWait.observe(startWaitMs / 1000)
     if (exchange.firstByteMs !== undefined) {
       bound.timeToFirstByte.observe(exchange.firstByteMs / 1000)
     }

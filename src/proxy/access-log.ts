@@ -9,7 +9,8 @@ export function createAccessLog(log: BaseLogger): ExchangeRecorder {
   }
 }
 
-function level({ outcome }: ExchangeReport): 'info' | 'warn' {
+function level({ backend, outcome }: ExchangeReport): 'debug' | 'info' | 'warn' {
+  if (backend === '' && outcome === 'ok') return 'debug' // a page that polls us is no news
   return outcome === 'ok' || outcome === 'client_gone' || outcome === 'refused' ? 'info' : 'warn'
 }
 
@@ -18,12 +19,16 @@ function line(report: ExchangeReport): Record<string, unknown> {
   return {
     id: requestId,
     ...facts,
-    queueMs: Math.round(queueWaitMs),
-    startMs: Math.round(startWaitMs),
-    firstByteMs: firstByteMs === undefined ? undefined : Math.round(firstByteMs),
+    queueMs: rounded(queueWaitMs),
+    startMs: rounded(startWaitMs),
+    firstByteMs: rounded(firstByteMs),
     totalMs: Math.round(durationMs),
     ...(report.outcome === 'ok' || cause === undefined ? {} : { why: why(cause) }),
   }
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms)
 }
 
 /** The message of an error and of everything that caused it: the log may know what the client may not. */

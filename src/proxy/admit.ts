@@ -6,10 +6,11 @@ import { GatehouseError, hasCode } from '../errors.js'
 import type { Match, Matcher } from '../routing/match.js'
 import { modelOf } from '../routing/model-of.js'
 import { normalisePath } from '../routing/normalise-path.js'
+import { isOwnPath } from '../routing/own-paths.js'
 import type { Picker, PickResult } from '../routing/pick.js'
 import { upstreamPath } from '../routing/upstream-path.js'
 import { hasBody, readBody } from './body.js'
-import { Exchange } from './exchange.js'
+import { Exchange, NOWHERE } from './exchange.js'
 import type { Face, OwnAnswer } from './face.js'
 import { forward, type Outbound } from './forward.js'
 import { lineValue, requestLines } from './headers.js'
@@ -76,6 +77,7 @@ export class Admission {
     const { raw } = exchange.request
     const path = normalisePath(raw.url ?? '')
     if (path === undefined) throw new GatehouseError('GATEHOUSE_BAD_PATH')
+    if (isOwnPath(path)) throw new GatehouseError('GATEHOUSE_NO_ROUTE')
     const call = { method: raw.method ?? 'GET', path, headers: raw.headers }
     const early = matcher.needsModel(call) ? undefined : matcher.match(call)
     if (early && !picker.needsModel(early)) return { path, match: early, model: undefined }
@@ -87,13 +89,16 @@ export class Admission {
   async #serve(exchange: Exchange, { face, picker }: Routing, call: Call): Promise<void> {
     const { match, model } = call
     const own = this.#ownAnswer(match, face)
-    if (own) return send(exchange.reply, own)
+    if (own) return this.#send(exchange, own)
     try {
       await this.#lease(exchange, picker.pick(match, model), match)
     } catch (error) {
       const standIn = isDown(error) && match.to.backend === undefined && face.standIn(match)
-      if (standIn) return send(exchange.reply, standIn)
-      throw asSeen(error, match)
+      if (standIn) return this.#send(exchange, standIn)
+      if (!isDown(error) || !match.row.fallback) throw error
+      // To a client, a path that nobody knows is not there, whatever the backend does that might have known it.
+      exchange.destination = NOWHERE
+      throw new GatehouseError('GATEHOUSE_NO_ROUTE', { cause: error })
     }
     await this.#forward(exchange, call)
   }
@@ -138,6 +143,13 @@ export class Admission {
     return exchange.body
   }
 
+  async #send(exchange: Exchange, answer: OwnAnswer): Promise<void> {
+    exchange.destination = NOWHERE
+    void exchange.reply.status(answer.status).headers(answer.headers).send(answer.body)
+    await exchange.closed()
+    exchange.answeredItself(this.#parts.recorder)
+  }
+
   async #forward(exchange: Exchange, call: Call): Promise<void> {
     const { recorder } = this.#parts
     const { backend, workload } = exchange.destination
@@ -174,14 +186,4 @@ export class Admission {
 
 function isDown(error: unknown): boolean {
   return DOWN.some((code) => hasCode(error, code))
-}
-
-/** To a client, a path that nobody knows is not there, whatever the backend is doing that might have known it. */
-function asSeen(error: unknown, { row }: Match): unknown {
-  if (!isDown(error) || !row.fallback) return error
-  return new GatehouseError('GATEHOUSE_NO_ROUTE', { cause: error })
-}
-
-function send(reply: FastifyReply, answer: OwnAnswer): void {
-  void reply.status(answer.status).headers(answer.headers).send(answer.body)
 }

@@ -24,7 +24,8 @@ export interface Destination {
   readonly route: string
 }
 
-const NOWHERE: Destination = { backend: '', workload: '', route: '' }
+/** The gateway itself, or nobody. */
+export const NOWHERE: Destination = { backend: '', workload: '', route: '' }
 
 /** One request from its arrival until its reply is over: its clock, its signal, and the report of how it went. */
 export class Exchange {
@@ -76,6 +77,18 @@ export class Exchange {
     })
   }
 
+  /** The gateway gave the whole answer itself. */
+  answeredItself(recorder: ExchangeRecorder): void {
+    recorder.exchanged({
+      ...this.#facts(),
+      outcome: this.gone.aborted ? 'client_gone' : 'ok',
+      status: this.reply.raw.statusCode,
+      firstByteMs: undefined,
+      responseBytes: 0,
+      events: undefined,
+    })
+  }
+
   failed(error: unknown, recorder: ExchangeRecorder): void {
     const known = error instanceof GatehouseError ? error : new GatehouseError('GATEHOUSE_INTERNAL')
     recorder.exchanged({
@@ -102,8 +115,8 @@ export class Exchange {
       client: this.request.ip,
       method: this.request.method,
       path: this.request.raw.url?.split('?', 1)[0] ?? '',
-      queueWaitMs: this.lease?.queueWaitMs ?? 0,
-      startWaitMs: this.lease?.startWaitMs ?? 0,
+      queueWaitMs: this.lease?.queueWaitMs,
+      startWaitMs: this.lease?.startWaitMs,
       durationMs: performance.now() - this.#arrivedAt,
       requestBytes: this.body?.length ?? 0,
     }

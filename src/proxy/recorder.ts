@@ -15,14 +15,15 @@ export interface ExchangeReport {
   readonly client: string
   readonly method: string
   readonly path: string
+  /** Empty: the gateway itself, or nobody. */
   readonly backend: string
   readonly workload: string
   readonly route: string
   readonly outcome: Outcome
   readonly status: number
-  /** Durations, not points in time. */
-  readonly queueWaitMs: number
-  readonly startWaitMs: number
+  /** Durations, not points in time; undefined for a request that no backend took. */
+  readonly queueWaitMs: number | undefined
+  readonly startWaitMs: number | undefined
   /** Undefined when no byte came. */
   readonly firstByteMs: number | undefined
   readonly durationMs: number

@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import t from 'tap'
 import { NEXT, STATES } from '../../src/backends/states.js'
 import { StartFailure } from '../../src/launchers/launcher.js'
-import { illegalMoves, LOADING, stageBackend, UP } from '../helpers/backend.js'
+import { ASK, illegalMoves, LOADING, stageBackend, UP } from '../helpers/backend.js'
 import { until } from '../helpers/until.js'
 
 const left = new Error('left')
@@ -66,7 +66,7 @@ t.test('a failed start tells everybody who waits for it why', async (t) => {
     stage.lease(),
     stage.lease(),
     stage.lease({ lane: false }),
-    stage.backend.start(t.signal),
+    stage.backend.start(ASK.signal),
   ]
   stage.launcher.startGate.open()
   for (const outcome of await Promise.allSettled(asks)) {

@@ -59,7 +59,7 @@ t.test(
     const status = async (path: string) => (await fetch(gateway.url + path)).status
     t.equal(await status('/healthz'), 200)
     t.equal(await status('/readyz'), 503)
-    gateway.app.pool.preload(new AbortController().signal)
+    gateway.app.pool.preload()
     await until('it is ready', async () => (await status('/readyz')) === 200)
   },
 )

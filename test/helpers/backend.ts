@@ -14,7 +14,7 @@ import { until } from './until.js'
 
 /** A backend of routes.json by the name `text`, every default filled in. */
 export function backendConfig(settings: object = {}): BackendConfig {
-  const process = { command: 'never-run' }
+  const process = { command: 'never-run', args: ['${port}'] }
   const text = { process, serves: ['text'], dialect: 'openai', ...settings }
   const source = { file: '/nowhere/routes.json', env: {} }
   const [config] = parseConfig(JSON.stringify({ backends: { text } }), source).backends
@@ -124,4 +124,22 @@ export function illegalMoves(moves: readonly Move[]): string[] {
     at = to
     return isLegal ? [] : [`${from} → ${to}`]
   })
+}
+
+/** Whether a promise is still pending after everything that is due now has happened. */
+export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  let pending = true
+  const settled = () => {
+    pending = false
+  }
+  promise.then(settled, settled)
+  for (let turn = 0; turn < 9; turn += 1) await new Promise(setImmediate)
+  return pending
+}
+
+/** A backend that is ready, with nothing to do. */
+export async function readyBackend(t: Test, scene: Scene = {}): Promise<Stage> {
+  const stage = await stageBackend(t, scene)
+  ;(await stage.lease()).end()
+  return stage
 }

@@ -17,6 +17,9 @@ function backend(name: string, ...serves: Workload[]): BackendConfig {
     startTimeoutMs: 0,
     stopTimeoutMs: 0,
     keepLoaded: false,
+    startsAfter: [],
+    livenessIntervalMs: 0,
+    requestTimeoutMs: 0,
     bodies: 'buffer',
     timeouts: { connectMs: 0, headersMs: 0, bodyIdleMs: 0 },
   }
