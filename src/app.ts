@@ -16,6 +16,7 @@ import { registerMetrics } from './metrics/plugin.js'
 import { createAccessLog } from './proxy/access-log.js'
 import type { Routing } from './proxy/admit.js'
 import { registerProxy } from './proxy/plugin.js'
+import { registerRawDoor } from './proxy/raw-door.js'
 import { recordExchanges } from './proxy/recorder.js'
 import { createMatcher } from './routing/match.js'
 import { createPicker } from './routing/pick.js'
@@ -55,6 +56,7 @@ export function createApp(config: Config, parts: AppParts): App {
     recorder: recordExchanges(createAccessLog(log), metrics.exchanges),
     trusts: createTrust(config.listen.trustProxy),
   })
+  registerRawDoor(server, pool)
   server.addHook('preClose', () => pool.close(closesBy))
   const apply = (next: Config) => {
     const applied = pool.apply(next)

@@ -6,6 +6,10 @@ import { IdleTimer } from './idle.js'
 import { Liveness } from './liveness.js'
 import { probeOnce } from './readiness.js'
 
+/** What is idle answers in milliseconds, unless the machine is busy with something else. */
+const SHORTEST_ANSWER_MS = 1_000
+const LONGEST_ANSWER_MS = 5_000
+
 export interface ActiveRunParts {
   readonly config: BackendConfig
   readonly dialect: Dialect
@@ -76,8 +80,12 @@ export class ActiveRun {
   async #answers({ config, dialect }: ActiveRunParts): Promise<boolean> {
     const { serves, address } = config
     const ask = { dialect, serves, basePath: address.basePath, signal: this.#retired.signal }
+    const answerMs = Math.min(
+      Math.max(config.livenessIntervalMs, SHORTEST_ANSWER_MS),
+      LONGEST_ANSWER_MS,
+    )
     try {
-      return (await probeOnce(this.run.origin, ask)).is === 'ready'
+      return (await probeOnce(this.run.origin, { ...ask, answerMs })).is === 'ready'
     } catch {
       return true // retired while it was asked: nobody cares any more
     }

@@ -127,6 +127,7 @@ export class Backend {
       config: this.config,
       dialect: this.#dialect,
       upstream: active.upstream,
+      origin: active.run.origin,
       queueWaitMs: times.turned - times.asked,
       startWaitMs: performance.now() - times.turned,
       unreachable: () => this.#life.unreachable(active),

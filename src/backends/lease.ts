@@ -21,6 +21,8 @@ export interface Lease {
   readonly config: BackendConfig
   readonly dialect: Dialect
   readonly upstream: Dispatcher
+  /** Where the backend listens, such as `http://127.0.0.1:5001`. */
+  readonly origin: string
   /** Time spent in the lane, and waiting for a start, in milliseconds. */
   readonly queueWaitMs: number
   readonly startWaitMs: number

@@ -14,6 +14,8 @@ export interface ReadinessAsk {
   readonly dialect: Dialect
   readonly serves: readonly Workload[]
   readonly basePath: string
+  /** How long the answer to one probe may take; left out: 5 s. */
+  readonly answerMs?: number
   /** Aborts when the start is given up. */
   readonly signal: AbortSignal
 }
@@ -38,7 +40,7 @@ export async function waitUntilReady(run: Run, ask: ReadinessAsk): Promise<void>
 
 /** Asks once whether a backend that somebody else runs can work. */
 export async function probeOnce(origin: string, ask: ReadinessAsk): Promise<Readiness> {
-  const agent = createProbeAgent()
+  const agent = createProbeAgent(ask.answerMs)
   try {
     return await probe(agent, origin, ask)
   } finally {
@@ -47,7 +49,7 @@ export async function probeOnce(origin: string, ask: ReadinessAsk): Promise<Read
 }
 
 async function probeUntilReady(origin: string, ask: ReadinessAsk): Promise<void> {
-  const agent = createProbeAgent()
+  const agent = createProbeAgent(ask.answerMs)
   try {
     for (;;) {
       const readiness = await probe(agent, origin, ask)
@@ -75,11 +77,11 @@ async function probe(agent: Agent, origin: string, ask: ReadinessAsk): Promise<R
 }
 
 /** `pipelining: 0` closes each connection: an idle one would hold a thread of KoboldCpp. */
-function createProbeAgent(): Agent {
+function createProbeAgent(answerMs = ANSWER_MS): Agent {
   return new Agent({
     pipelining: 0,
     connect: { timeout: CONNECT_MS },
-    headersTimeout: ANSWER_MS,
-    bodyTimeout: ANSWER_MS,
+    headersTimeout: answerMs,
+    bodyTimeout: answerMs,
   })
 }

@@ -60,8 +60,10 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
   readonly #lease: Lease
   readonly #inbound: Inbound
   readonly #settle: Settle
-  readonly #leave = () => this.#clientGone()
+  readonly #leave = () => this.#cancel(new GatehouseError('GATEHOUSE_CLIENT_GONE'), 'client_gone')
+  readonly #timer: NodeJS.Timeout | undefined
   #abort: ((error?: Error) => void) | undefined
+  #cancelled: Error | undefined
   #resume: (() => void) | undefined
   #events: StreamEvents | undefined
   #firstByteAt = 0
@@ -72,11 +74,14 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
     this.#inbound = inbound
     this.#settle = settle
     inbound.gone.addEventListener('abort', this.#leave, { once: true })
+    if (inbound.gone.aborted) this.#leave()
+    const { requestTimeoutMs } = lease.config
+    if (requestTimeoutMs > 0) this.#timer = setTimeout(() => this.#timeOut(), requestTimeoutMs)
   }
 
   onConnect(abort: (error?: Error) => void): void {
     this.#abort = abort
-    if (this.#inbound.gone.aborted) this.#clientGone()
+    if (this.#cancelled) abort(this.#cancelled)
   }
 
   // biome-ignore lint/complexity/useMaxParams: undici calls it so
@@ -127,11 +132,20 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
     if (!lineValue(lines, 'x-accel-buffering')) lines.push('x-accel-buffering', 'no')
   }
 
-  #clientGone(): void {
-    const error = new GatehouseError('GATEHOUSE_CLIENT_GONE')
-    this.#abort?.(error)
-    if (this.#firstByteAt > 0) this.#finish('client_gone')
+  /** An answer that has begun cannot become an error any more: it is broken off. */
+  #timeOut(): void {
+    const values = { backend: this.#lease.config.name }
+    if (this.#firstByteAt > 0) this.#inbound.raw.destroy()
+    this.#cancel(new GatehouseError('GATEHOUSE_UPSTREAM_TIMEOUT', { values }), 'broken')
+  }
+
+  /** Ends the request at the backend, and settles as is fit for how far the answer has come. */
+  #cancel(error: GatehouseError, end: Forwarded['end']): void {
+    if (this.#firstByteAt > 0) this.#finish(end, error)
     else this.#settle.reject(error)
+    this.#stopWatching()
+    this.#cancelled = error
+    this.#abort?.(error)
   }
 
   #finish(end: Forwarded['end'], cause?: unknown): void {
@@ -146,6 +160,7 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
   }
 
   #stopWatching(): void {
+    clearTimeout(this.#timer)
     this.#inbound.gone.removeEventListener('abort', this.#leave)
     if (this.#resume) this.#inbound.raw.off('drain', this.#resume)
   }

@@ -180,10 +180,13 @@ t.test('a client who leaves during a start gives its turn to the next', async (t
 
 t.test('a start whose only client has left still becomes ready, for the next', async (t) => {
   const stage = await stageBackend(t)
+  stage.launcher.startGate.shut()
   const leaver = new AbortController()
   const leaving = stage.lease({ signal: leaver.signal })
+  await stage.is('starting')
   leaver.abort(left)
   await t.rejects(leaving, left)
+  stage.launcher.startGate.open()
   await stage.is('ready')
   t.same([stage.backend.status().inFlight, stage.launcher.starts], [0, 1])
 })

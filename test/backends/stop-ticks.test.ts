@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import type { Move } from '../../src/backends/recorder.js'
 import type { State } from '../../src/backends/states.js'
 import { StartFailure } from '../../src/launchers/launcher.js'
-import { illegalMoves, stageBackend } from '../helpers/backend.js'
+import { ASK, illegalMoves, stageBackend } from '../helpers/backend.js'
 import { until } from '../helpers/until.js'
 
 /** Calls back so many microtasks later. */
@@ -23,8 +23,7 @@ async function stopAfter(t: Test, at: State, ticks: number): Promise<void> {
       stopped.catch(() => {})
     })
   }
-  const [ask] = await Promise.allSettled([stage.lease()])
-  if (ask.status === 'fulfilled') ask.value.end()
+  await Promise.allSettled([stage.backend.start(ASK.signal)])
   await until('it was told to stop', () => stopped !== undefined)
   await t.resolves(stopped as unknown as Promise<void>, `${ticks} ticks after ${at}`)
   t.same(illegalMoves(stage.moves), [])

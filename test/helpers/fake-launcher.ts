@@ -77,9 +77,10 @@ export class FakeLauncher implements Launcher {
   readonly kind: Launcher['kind']
   readonly origin: string
   readonly runs: FakeRun[] = []
-  /** What a start, and what a stop, waits for. */
+  /** What a start, a stop and an adoption wait for. */
   readonly startGate = new Gate()
   readonly stopGate = new Gate()
+  readonly adoptGate = new Gate()
   /** Thrown by every start, or every stop, while it is set. */
   startError: Error | undefined
   stopError: Error | undefined
@@ -116,6 +117,7 @@ export class FakeLauncher implements Launcher {
   }
 
   async adopt(): Promise<Run | undefined> {
+    await this.adoptGate.pass()
     if (this.left) this.runs.push(this.left)
     return this.left
   }

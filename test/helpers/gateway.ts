@@ -19,6 +19,8 @@ export interface Gateway {
   /** The access log and everything else that was logged, parsed. */
   readonly logged: Record<string, unknown>[]
   readonly stateDir: string
+  /** Where its routes.json lies. */
+  readonly folder: string
 }
 
 /** A gateway on a free port with this routes.json; closed, with all its backends, when the test ends. */
@@ -48,7 +50,7 @@ export async function startGateway(t: Test, routes: object): Promise<Gateway> {
   const app = createApp(config, { host, log, version: '0.0.0-test', watcher })
   const url = await app.server.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => app.server.close())
-  return { app, url, port: Number(new URL(url).port), moves, starts, logged, stateDir }
+  return { app, url, port: Number(new URL(url).port), moves, starts, logged, stateDir, folder }
 }
 
 /** A folder that is removed when the test ends. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { BUILT_MAIN } from './gateway.js'
 import { until } from './until.js'
@@ -38,12 +39,21 @@ export async function addressOf(program: Program): Promise<string> {
   return find() ?? ''
 }
 
-/** Whether a process with this id exists. */
+/** Whether a process with this id runs; one that has ended and waits to be collected does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
   } catch {
     return false
+  }
+  const stat = existsSync('/proc') ? readIfThere(`/proc/${Math.abs(pid)}/stat`) : ' R'
+  return pid < 0 || !/^\S* ?\(.*\) [ZX]|^$/.test(stat)
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }

@@ -67,9 +67,9 @@ t.test('a start fails with a reason that the user can act on', async (t) => {
   const folder = t.testdir({ 'not-a-program': 'text', 'no-shebang': '\u0000nonsense' })
   chmodSync(join(folder, 'not-a-program'), 0o644)
   const rows = [
-    [{ command: 'no-such-program-anywhere' }, /program or working folder was not found/],
-    [{ command: join(folder, 'nothing') }, /program or working folder was not found/],
-    [{ cwd: join(folder, 'nowhere') }, /program or working folder was not found/],
+    [{ command: 'no-such-program' }, /program .*was not found/],
+    [{ command: join(folder, 'nothing') }, /program .*was not found/],
+    [{ cwd: join(folder, 'nowhere') }, /working folder .*was not found/],
     [{ command: join(folder, 'not-a-program') }, /may not be run \(no permission\)/],
     [{ command: folder }, /may not be run \(no permission\)/],
     [{ args: ['a\u0000b'] }, /could not be run \(ERR_INVALID_ARG_VALUE\)/],
@@ -224,7 +224,7 @@ t.test('a program that ends at once is seen to end, however slow the disk is', a
     busy = false
   })
   const occupy = () => {
-    if (busy) pbkdf2('p', 's', 60_000, 32, 'sha256', occupy)
+    if (busy) pbkdf2('p', 's', 20_000, 32, 'sha256', occupy)
   }
   for (let thread = 0; thread < 8; thread += 1) occupy()
   const run = await processLauncher(t, [], { command: { command: 'true' } }).start()
