@@ -1,12 +1,20 @@
+import type { BackendStatus } from '../backends/backend.js'
 import type { BackendConfig, Config } from '../config/config.js'
 import { layOut } from './table.js'
 
+export interface Door {
+  readonly url: string
+  readonly version: string
+  readonly statuses: readonly BackendStatus[]
+}
+
 /** What a person sees first: the address to paste, and what is behind it. */
-export function banner(config: Config, url: string, version: string): string {
+export function banner(config: Config, door: Door): string {
+  const { url, version, statuses } = door
   const rows = config.backends.map((backend) => [
     backend.name,
     backend.serves.join(', ') || 'routes only',
-    'stopped',
+    statuses.find(({ name }) => name === backend.name)?.state ?? 'stopped',
     howItStarts(backend),
   ])
   const table = layOut([['backend', 'workloads', 'state', 'how it starts'], ...rows])

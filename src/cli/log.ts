@@ -8,6 +8,24 @@ export function createJsonLog(level: LogLevel): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime })
 }
 
+/** Fields that the message says already; programs read them, people need not read them twice. */
+const SAID = [
+  ...[
+    'backend',
+    'from',
+    'to',
+    'pid',
+    'reason',
+    'durationMs',
+    'workload',
+    'route',
+    'client',
+    'method',
+  ],
+  ...['path', 'status', 'outcome', 'id', 'requestBytes', 'responseBytes', 'queueMs', 'startMs'],
+  ...['firstByteMs', 'totalMs', 'events', 'signal'],
+]
+
 /** Readable lines for a person at a terminal, handed to `print` one after the other. */
 export function createPrettyLog(level: LogLevel, print: (text: string) => void): Logger {
   const destination = new Writable({
@@ -20,7 +38,7 @@ export function createPrettyLog(level: LogLevel, print: (text: string) => void):
     destination,
     colorize: true,
     singleLine: true,
-    ignore: 'pid,hostname,reqId',
+    ignore: SAID.join(','),
     translateTime: 'SYS:HH:MM:ss',
   })
   return pino({ level, base: null }, stream)

@@ -49,8 +49,7 @@ export async function run(options: RunOptions, around: Surroundings): Promise<Ru
   await claimStateFile(app.state, around.pid, around.platform)
   await app.pool.adopt()
   await listen(app, config)
-  const url = urlOf(app)
-  live?.print(banner(config, url, version))
+  live?.print(banner(config, { url: urlOf(app), version, statuses: app.pool.statuses() }))
   app.pool.preload()
   const reloader = new Reloader(loaded, { app, log, env: around.env })
   const close = async () => {

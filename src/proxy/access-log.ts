@@ -4,9 +4,14 @@ import type { ExchangeRecorder, ExchangeReport } from './recorder.js'
 /** One line per request, when it is over. What a user's own fault or leaving caused is no warning. */
 export function createAccessLog(log: BaseLogger): ExchangeRecorder {
   return {
-    exchanged: (report) => log[level(report)](line(report), 'request'),
+    exchanged: (report) => log[level(report)](line(report), message(report)),
     eventGap: () => {},
   }
+}
+
+function message({ method, path, backend, status, outcome, durationMs }: ExchangeReport): string {
+  const by = backend === '' ? 'gatehouse' : backend
+  return `${method} ${path}: ${status} ${outcome} by ${by} in ${Math.round(durationMs)} ms`
 }
 
 function level({ backend, outcome }: ExchangeReport): 'debug' | 'info' | 'warn' {

@@ -171,7 +171,7 @@ t.test(
         for (const [name, which] of taken) await model.take(name, which)
         await model.close()
       }),
-      { numRuns: 120 },
+      { numRuns: 80 },
     )
   },
 )
