@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 export const EVENTS = 60
 export const PACE_MS = 50
 
+const LAST_CHUNK = '\r\n0\r\n\r\n'
 const STAMPED_EVENT = /data: [^\n]*"at":(\d+)[^\n]*\n\n/g
 
 /** How one event stream arrived. */
@@ -16,6 +17,32 @@ export interface StreamTimes {
   readonly reads: number
 }
 
+/** The events of one stream as they arrive. Begins its clock when made. */
+class Arrivals {
+  readonly delaysMs: number[] = []
+  firstEventMs = 0
+  reads = 0
+  unread = ''
+  readonly #begun = process.hrtime.bigint()
+
+  /** Takes in what one read brought. */
+  take(chunk: Buffer): void {
+    const now = process.hrtime.bigint()
+    this.unread += chunk.toString('latin1')
+    const events = [...this.unread.matchAll(STAMPED_EVENT)]
+    const last = events.at(-1)
+    if (!last) return
+    this.unread = this.unread.slice(last.index + last[0].length)
+    if (this.reads === 0) this.firstEventMs = milliseconds(now - this.#begun)
+    this.reads += 1
+    for (const [, stamp = '0'] of events) this.delaysMs.push(milliseconds(now - BigInt(stamp)))
+  }
+
+  get isOver(): boolean {
+    return this.unread.endsWith(LAST_CHUNK)
+  }
+}
+
 /**
  * Asks for an event stream and listens to its end, on a bare socket so that one read is one read.
  * Stamps are compared across processes: both take them from the system's monotonic clock.
@@ -24,28 +51,19 @@ export interface StreamTimes {
 export function listenToStream(url: string): Promise<StreamTimes> {
   const { hostname, port, host } = new URL(url)
   return new Promise((resolve, reject) => {
-    const begun = process.hrtime.bigint()
-    const delaysMs: number[] = []
-    let firstEventMs = 0
-    let reads = 0
-    let unread = ''
+    const arrivals = new Arrivals()
     const socket = connect({ host: hostname, port: Number(port), noDelay: true })
     socket.write(request(host))
     socket.on('data', (chunk) => {
-      const now = process.hrtime.bigint()
-      unread += chunk.toString('latin1')
-      const stamps = [...unread.matchAll(STAMPED_EVENT)]
-      const last = stamps.at(-1)
-      if (!last) return
-      unread = unread.slice(last.index + last[0].length)
-      if (reads === 0) firstEventMs = milliseconds(now - begun)
-      reads += 1
-      for (const [, stamp = '0'] of stamps) delaysMs.push(milliseconds(now - BigInt(stamp)))
+      arrivals.take(chunk)
+      // Stock may keep the connection for over a minute, in spite of `connection: close`.
+      if (arrivals.isOver) socket.destroy()
     })
     socket.once('error', reject)
     socket.once('close', () => {
-      if (delaysMs.length === EVENTS) resolve({ firstEventMs, delaysMs, reads })
-      else reject(new Error(`${delaysMs.length} of ${EVENTS} events came from ${url}: ${unread}`))
+      const came = arrivals.delaysMs.length
+      if (came === EVENTS) resolve(arrivals)
+      else reject(new Error(`${came} of ${EVENTS} events came from ${url}: ${arrivals.unread}`))
     })
   })
 }

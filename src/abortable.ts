@@ -1,8 +1,11 @@
+import type { Leaving } from './departure.js'
+
 /**
  * Lets one waiter leave: settles as `work` does, or rejects with the signal's reason once that aborts.
  * The work itself goes on, because others may share it.
  */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function abortable<T>(work: Promise<T>, signal: Leaving): Promise<T> {
+  work.catch(() => {}) // whoever leaves does not hear of it any more
   signal.throwIfAborted()
   let leave: (() => void) | undefined
   const left = new Promise<never>((_resolve, reject) => {

@@ -6,7 +6,7 @@ import { createLifeLog } from './backends/life-log.js'
 import { type Applied, Pool } from './backends/pool.js'
 import { type BackendRecorder, recordTo } from './backends/recorder.js'
 import type { Config } from './config/config.js'
-import { replyWithError } from './error-reply.js'
+import { replyToClientError, replyWithError } from './error-reply.js'
 import { KoboldFace } from './front/face.js'
 import type { Host } from './launchers/host.js'
 import { Ports } from './launchers/ports.js'
@@ -90,6 +90,7 @@ function createServer({ listen }: Config, log: Logger): FastifyInstance {
     trustProxy: listen.trustProxy.length > 0 ? [...listen.trustProxy] : false,
     keepAliveTimeout: listen.keepAliveTimeoutMs,
     requestTimeout: 0,
+    clientErrorHandler: (error, socket) => replyToClientError(error, socket),
     frameworkErrors: (error, request, reply) => replyWithError(error, request, reply),
     http: {
       headersTimeout: listen.headerTimeoutMs,

@@ -1,5 +1,7 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { GatehouseError } from './errors.js'
+import { type ErrorCode, GatehouseError } from './errors.js'
 import { CORS_HEADERS } from './front/cors.js'
 import { findRow } from './routing/find-row.js'
 import { normalisePath } from './routing/normalise-path.js'
@@ -53,6 +55,30 @@ export function replyWithError(
   } else {
     void reply.type('application/json').send(JSON.stringify(RENDERERS[callerOf(request)](error)))
   }
+}
+
+/** Answers bytes that are no request, and ends their connection. */
+export function replyToClientError(thrown: NodeJS.ErrnoException, socket: Socket): void {
+  // A browser opens connections ahead: an error on one that it never used would be taken for its next answer.
+  const neverUsed = thrown.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
+  if (neverUsed || thrown.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const error = new GatehouseError(CLIENT_ERRORS[thrown.code ?? ''] ?? 'GATEHOUSE_BAD_REQUEST')
+  const body = JSON.stringify(RENDERERS.kobold(error))
+  const head = [
+    `HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode]}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'GATEHOUSE_HEADER_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'GATEHOUSE_REQUEST_TIMEOUT',
 }
 
 function asGatehouseError(thrown: unknown): GatehouseError {

@@ -5,6 +5,8 @@
 const ERRORS = {
   GATEHOUSE_BAD_PATH: [400, 'The path of this request is not valid.'],
   GATEHOUSE_BAD_REQUEST: [400, 'This request is not valid HTTP.'],
+  GATEHOUSE_HEADER_TOO_LARGE: [431, 'The head of this request is too big.'],
+  GATEHOUSE_REQUEST_TIMEOUT: [408, 'This request did not arrive in time.'],
   GATEHOUSE_NO_ROUTE: [404, 'Nothing here answers this path. Please check the URL.'],
   GATEHOUSE_NOT_SERVED: [404, 'No backend here serves {workload}. Add one to routes.json.'],
   GATEHOUSE_NOT_RUNNING: [

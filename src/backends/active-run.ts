@@ -23,7 +23,7 @@ export interface ActiveRunParts {
 export class ActiveRun {
   readonly run: Run
   readonly upstream: Dispatcher
-  readonly readyAtMs = Date.now()
+  readonly #readyAt = Date.now()
   readonly #idle: IdleTimer
   readonly #liveness: Liveness
   readonly #retired = new AbortController()
@@ -43,6 +43,11 @@ export class ActiveRun {
     })
     this.#idle.start()
     this.#liveness.start()
+  }
+
+  /** How long it has been ready. */
+  get upMs(): number {
+    return Date.now() - this.#readyAt
   }
 
   get open(): number {

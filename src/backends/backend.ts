@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { abortable } from '../abortable.js'
 import type { BackendConfig } from '../config/config.js'
+import type { Leaving } from '../departure.js'
 import type { Dialect } from '../dialects/dialect.js'
 import { dialectOf } from '../dialects/dialect-of.js'
 import { GatehouseError } from '../errors.js'
@@ -43,6 +44,7 @@ export class Backend {
    */
   async lease(ask: LeaseAsk): Promise<Lease> {
     const asked = performance.now()
+    this.#life.checkOpen()
     if (!this.#mayStart(ask) && !this.#life.isReady) throw this.#error('GATEHOUSE_NOT_RUNNING')
     if (ask.onlyIdle && this.#wouldWaitUnseen()) throw this.#error('GATEHOUSE_BUSY')
     const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
@@ -57,7 +59,8 @@ export class Backend {
   }
 
   /** Starts the backend if it is down, and resolves when it is ready. */
-  async start(signal: AbortSignal): Promise<void> {
+  async start(signal: Leaving): Promise<void> {
+    signal.throwIfAborted()
     await abortable(this.#life.whenReady(), signal)
   }
 

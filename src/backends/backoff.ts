@@ -8,6 +8,7 @@ export class Backoff {
   #failures = 0
   #crashForgiven = false
   #untilMs = 0
+  #nextForgiven = false
 
   /** Milliseconds left to wait at this moment; 0: try. */
   remainingMs(nowMs: number): number {
@@ -15,6 +16,10 @@ export class Backoff {
   }
 
   startFailed(nowMs: number): void {
+    if (this.#nextForgiven) {
+      this.#nextForgiven = false
+      return
+    }
     this.#untilMs = nowMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#failures)
     this.#failures += 1
   }
@@ -24,6 +29,16 @@ export class Backoff {
     if (upMs >= HEALTHY_MS) this.reset()
     if (this.#crashForgiven) this.startFailed(nowMs)
     this.#crashForgiven = true
+  }
+
+  /** The next failure of a start is not the backend's fault. */
+  forgiveNext(): void {
+    this.#nextForgiven = true
+  }
+
+  /** A backend that had been ready for `upMs` was stopped. */
+  stopped(upMs: number): void {
+    if (upMs >= HEALTHY_MS) this.reset()
   }
 
   /** A fresh start: the user asked for one, or a long healthy run earned it. */

@@ -57,7 +57,8 @@ async function becomeReady(launcher: Launcher, run: Run, ask: LaunchAsk): Promis
   if (launcher.kind === 'process') return waitUntilReady(run, probe)
   const readiness = await probeOnce(run.origin, probe)
   if (readiness.is === 'ready') return
-  throw new StartFailure('it does not answer, and it is not started by Gatehouse', {
+  const why = readiness.is === 'wrong' ? readiness.because : 'it does not answer'
+  throw new StartFailure(`${why}, and it is not started by Gatehouse`, {
     cause: new Error(readiness.because),
   })
 }

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { BackendConfig } from '../config/config.js'
+import type { Leaving } from '../departure.js'
 import type { Dialect } from '../dialects/dialect.js'
 
 /** What a request asks of a backend. */
@@ -7,7 +8,7 @@ export interface LeaseAsk {
   /** Who asks, for fairness: a key, else an address. */
   readonly client: string
   /** Aborts when the client leaves. */
-  readonly signal: AbortSignal
+  readonly signal: Leaving
   /** Whether a backend that is down may be started for it. */
   readonly wake: boolean
   /** Whether it waits for its turn; false for what a backend answers at once even when busy. */

@@ -38,6 +38,7 @@ export class Life {
   #active: ActiveRun | undefined
   #starting: Starting | undefined
   #stopping: Promise<void> | undefined
+  #adopting: Promise<void> | undefined
   /** The end of the last run, which the next start waits for: never two processes at once. */
   #ending: Promise<void>
   #run: Run | undefined
@@ -68,9 +69,14 @@ export class Life {
     }
   }
 
+  /** Throws what `refuse` was told. */
+  checkOpen(): void {
+    if (this.#refusal) throw this.#refusal
+  }
+
   /** Counts a request in and returns the run to send it to; undefined when none is ready. */
   enter(): ActiveRun | undefined {
-    if (this.#refusal) throw this.#refusal
+    this.checkOpen()
     if (this.#state !== 'ready') return undefined
     this.#active?.enter()
     return this.#active
@@ -78,25 +84,24 @@ export class Life {
 
   /** Resolves when it is ready, starting it if it is down; rejects with a GatehouseError that says why not. */
   async whenReady(): Promise<void> {
+    await this.#adopting
     while (this.#stopping !== undefined) await this.#stopping
-    if (this.#refusal) throw this.#refusal
+    this.checkOpen()
     if (this.#state === 'ready') return
-    if (!this.#starting) this.#start((giveUp) => this.#launch(giveUp))
+    if (!this.#starting) {
+      this.#checkBackoff()
+      this.#start((giveUp) => this.#launch(giveUp))
+    }
     await this.#starting?.work
   }
 
   /** Begins to go on with what an earlier gateway left; whoever asks meanwhile waits until it has answered. */
-  async adopt(): Promise<void> {
-    const run = await this.#parts.launcher.adopt()
-    if (!run) return
-    this.#run = run
-    this.#start(async (giveUp) => {
-      await confirm(run, { config: this.#config, dialect: this.#dialect, giveUp })
-      return run
-    })
+  adopt(): Promise<void> {
+    this.#adopting = this.#adopt()
+    return this.#adopting
   }
 
-  /** Nobody gets in any more, nor is anything started. */
+  /** Nobody gets in any more, nor is anything started; who waits for a start hears of it at the stop that follows. */
   refuse(error: GatehouseError): void {
     this.#refusal = error
   }
@@ -118,8 +123,22 @@ export class Life {
     if (this.isExternal) this.#failed(active, 'it does not answer')
   }
 
+  async #adopt(): Promise<void> {
+    const run = await this.#parts.launcher.adopt()
+    if (!run) return
+    this.#start(async (giveUp) => {
+      this.#run = run
+      await confirm(run, { config: this.#config, dialect: this.#dialect, giveUp }).catch(
+        (error) => {
+          this.#backoff.forgiveNext() // what an earlier gateway left says nothing of a fresh start
+          throw error
+        },
+      )
+      return run
+    })
+  }
+
   #start(begin: (giveUp: AbortSignal) => Promise<Run>): void {
-    this.#checkBackoff()
     const giveUp = new AbortController()
     this.#move('queued', 'asked for')
     const work = this.#bringUp(begin, giveUp.signal).finally(() => {
@@ -146,7 +165,7 @@ export class Life {
       this.#parts.recorder.started({ backend: this.#config.name, outcome, durationMs })
     }
     try {
-      await this.#ending
+      await this.#endLast()
       giveUp.throwIfAborted()
       this.#move('starting', 'granted')
       const run = await begin(giveUp)
@@ -157,6 +176,13 @@ export class Life {
       throw await this.#startFailed(error, giveUp)
     }
     report('ready')
+  }
+
+  /** What outlived its stop is tried to be ended once more: nothing is started beside it. */
+  async #endLast(): Promise<void> {
+    await this.#ending
+    if (this.#run) await this.#end(this.#run)
+    if (this.#run) throw new StartFailure('its last run could not be ended')
   }
 
   #launch(giveUp: AbortSignal): Promise<Run> {
@@ -192,7 +218,7 @@ export class Life {
   #failed(active: ActiveRun, reason: string): void {
     if (active !== this.#active || this.#state !== 'ready') return
     if (!this.isExternal) {
-      this.#backoff.crashed(Date.now(), Date.now() - active.readyAtMs)
+      this.#backoff.crashed(Date.now(), active.upMs)
       this.#parts.recorder.crashed(this.#config.name)
     }
     this.#retire(active)
@@ -203,19 +229,26 @@ export class Life {
   async #stop(reason: string, how: 'end' | 'release'): Promise<void> {
     const starting = this.#starting
     const active = this.#active
-    if (starting || active) this.#move('stopping', reason)
-    if (starting) {
-      starting.giveUp.abort(this.#refusal ?? this.#startError(`it was stopped (${reason})`))
-      await starting.work.catch(() => {})
-    }
-    if (active) {
-      await within(this.#parts.drainTimeoutMs, active.drained())
-      this.#retire(active)
-      if (how === 'release') active.run.release()
-      else this.#ending = this.#end(active.run)
+    if (!NEXT[this.#state].includes('stopping')) return this.#ending
+    this.#move('stopping', reason)
+    if (active) await this.#letGo(active, how)
+    else {
+      starting?.giveUp.abort(this.#refusal ?? this.#startError(`it was stopped (${reason})`))
+      await starting?.work.catch(() => {})
     }
     await this.#ending
-    if (this.#state === 'stopping') this.#move('stopped', reason)
+    this.#move('stopped', reason)
+  }
+
+  async #letGo(active: ActiveRun, how: 'end' | 'release'): Promise<void> {
+    await within(this.#parts.drainTimeoutMs, active.drained())
+    this.#backoff.stopped(active.upMs)
+    this.#retire(active)
+    if (how === 'end') this.#ending = this.#end(active.run)
+    else {
+      active.run.release()
+      this.#run = undefined
+    }
   }
 
   #retire(active: ActiveRun): void {
@@ -227,10 +260,12 @@ export class Life {
   async #end(run: Run | undefined, signals = this.#dialect.stopSignals): Promise<void> {
     if (!run) return
     const { name, stopTimeoutMs: timeoutMs } = this.#config
-    await run
-      .stop({ signals, timeoutMs })
-      .catch((cause) => this.#parts.recorder.leftBehind(name, cause))
-    if (this.#run === run) this.#run = undefined
+    try {
+      await run.stop({ signals, timeoutMs })
+      if (this.#run === run) this.#run = undefined
+    } catch (cause) {
+      this.#parts.recorder.leftBehind(name, cause)
+    }
   }
 
   #startError(reason: string, cause?: unknown): GatehouseError {

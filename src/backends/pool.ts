@@ -31,6 +31,7 @@ export class Pool {
   constructor(config: Config, parts: PoolParts) {
     this.#parts = parts
     this.#drainTimeoutMs = config.listen.drainTimeoutMs
+    parts.ports.reserve(config.backends.map(({ address }) => address.port))
     this.#backends = new Map(config.backends.map((backend) => [backend.name, this.#make(backend)]))
   }
 
@@ -80,6 +81,7 @@ export class Pool {
    */
   apply(config: Config): Applied {
     const before = this.#backends
+    this.#parts.ports.reserve(config.backends.map(({ address }) => address.port))
     this.#drainTimeoutMs = config.listen.drainTimeoutMs
     const isKept = (next: BackendConfig) => isDeepStrictEqual(before.get(next.name)?.config, next)
     const kept = config.backends.filter(isKept).map(({ name }) => name)

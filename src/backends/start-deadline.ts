@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Progress, Run } from '../launchers/launcher.js'
 
 /** A start that still prints or takes memory is given up to this many times its limit. */
@@ -15,16 +16,17 @@ export class StartDeadline {
   readonly #limitMs: number
   readonly #stallMs: number
   readonly #over = new AbortController()
-  readonly #begunAt = Date.now()
-  #timer: NodeJS.Timeout
+  readonly #begunAt = performance.now()
+  #timer: NodeJS.Timeout | undefined
   #run: Run | undefined
   #most: Progress = { outputBytes: 0, memoryBytes: 0 }
-  #progressAt = Date.now()
+  #progressAt = performance.now()
 
+  /** 0 ms: never. */
   constructor(limitMs: number) {
     this.#limitMs = limitMs
     this.#stallMs = Math.min(STALL_MS, limitMs / 2)
-    this.#timer = setTimeout(() => void this.#look(), limitMs - this.#stallMs)
+    if (limitMs > 0) this.#timer = setTimeout(() => void this.#look(), limitMs - this.#stallMs)
   }
 
   get signal(): AbortSignal {
@@ -33,7 +35,7 @@ export class StartDeadline {
 
   /** Why it is over, in words for the client. */
   get reason(): string {
-    return `it was not ready after ${((Date.now() - this.#begunAt) / 1000).toFixed(1)} s`
+    return `it was not ready after ${((performance.now() - this.#begunAt) / 1000).toFixed(1)} s`
   }
 
   /** The run whose progress counts. */
@@ -49,7 +51,7 @@ export class StartDeadline {
   async #look(): Promise<void> {
     const progress = (await this.#run?.progress()) ?? this.#most
     if (this.#over.signal.aborted) return
-    const now = Date.now()
+    const now = performance.now()
     if (this.#isMore(progress)) {
       this.#most = progress
       this.#progressAt = now

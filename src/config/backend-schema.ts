@@ -99,7 +99,8 @@ export const backend = Type.Object(
       default: '0',
     }),
     startTimeout: term.duration({
-      description: 'How long it may take from its start until it answers.',
+      description:
+        'How long it may take from its start until it answers; longer, up to three times this, while it still prints or takes memory. 0: no limit.',
       default: '10m',
     }),
     stopTimeout: term.duration({

@@ -30,15 +30,10 @@ function judge(reply: ProbeReply, serves: readonly Workload[]): Readiness {
   if (version?.result !== 'KoboldCpp') return notYet('what answers there is not KoboldCpp')
   // Older versions lack newer flags, so only a plain "false" counts as a missing model.
   const missing = serves.filter((workload) => version[FLAGS[workload]] === false)
-  if (missing.length > 0 && !transcribesByText(version, missing)) {
-    return wrong(`it runs, but has no model loaded for ${missing.join(', ')}`)
-  }
-  return READY
-}
-
-/** Without whisper, a text model with an audio projector transcribes, though its flag stays false. */
-function transcribesByText(version: Record<string, unknown>, missing: readonly Workload[]) {
-  return version.audio === true && missing.every((workload) => workload === 'transcribe')
+  // Without whisper, a text model with an audio projector transcribes, though its flag stays false.
+  const needed = missing.filter((workload) => workload !== 'transcribe' || version.audio !== true)
+  if (needed.length === 0) return READY
+  return wrong(`it runs, but has no model loaded for ${needed.join(', ')}`)
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

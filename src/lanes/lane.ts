@@ -1,3 +1,4 @@
+import type { Leaving } from '../departure.js'
 import { FairQueue } from './fair-queue.js'
 
 /** A turn in a lane; `end` gives it to the next waiter, and may be called more than once. */
@@ -39,7 +40,7 @@ export class Lane {
    * Resolves with a turn when it is this client's. `undefined` at once: the lane is full.
    * Rejects with the signal's reason when that aborts first; then nothing is held.
    */
-  enter(client: string, signal: AbortSignal): Promise<Turn> | undefined {
+  enter(client: string, signal: Leaving): Promise<Turn> | undefined {
     if (signal.aborted) return Promise.reject(signal.reason)
     if (this.#hasRoom()) return Promise.resolve(this.#take())
     if (this.#queue.size >= this.#limits.maxWaiting) return undefined
@@ -55,7 +56,7 @@ export class Lane {
     return this.#limits.concurrency === 0 || this.#held < this.#limits.concurrency
   }
 
-  #wait(client: string, signal: AbortSignal): Promise<Turn> {
+  #wait(client: string, signal: Leaving): Promise<Turn> {
     return new Promise((resolve, reject) => {
       const admit = (turn: Turn) => {
         signal.removeEventListener('abort', leave)

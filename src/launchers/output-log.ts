@@ -13,6 +13,8 @@ const TAIL_BYTES = 64 * 1024
 export class OutputLog {
   readonly file: string
   #from = 0
+  #rotatedBytes = 0
+  #rotating = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(file: string) {
@@ -22,7 +24,7 @@ export class OutputLog {
   /** Opens the file for one run of a child; the caller closes the handle once the child has it. */
   async open(): Promise<FileHandle> {
     await mkdir(dirname(this.file), { recursive: true, mode: 0o700 })
-    if ((await this.size()) > MAX_BYTES) await rename(this.file, `${this.file}.1`)
+    if ((await this.#size()) > MAX_BYTES) await rename(this.file, `${this.file}.1`)
     const handle = await open(this.file, 'a', 0o600)
     this.#from = (await handle.stat()).size
     this.#watch()
@@ -35,11 +37,9 @@ export class OutputLog {
     this.#watch()
   }
 
-  /** Bytes in the file now; 0 if there is none. */
-  async size(): Promise<number> {
-    return stat(this.file)
-      .then(({ size }) => size)
-      .catch(() => 0)
+  /** Bytes printed since the file was opened, and what was in it before. */
+  async printedBytes(): Promise<number> {
+    return this.#rotatedBytes + (await this.#size())
   }
 
   close(): void {
@@ -60,28 +60,42 @@ export class OutputLog {
     const handle = await open(this.file, 'r')
     try {
       const { size } = await handle.stat()
-      const start = Math.max(Math.min(this.#from, size), size - TAIL_BYTES)
+      const from = Math.min(this.#from, size)
+      const start = Math.max(from, size - TAIL_BYTES)
       const { buffer, bytesRead } = await handle.read(
         Buffer.alloc(size - start),
         0,
         size - start,
         start,
       )
-      return buffer.toString('utf8', 0, bytesRead)
+      const text = buffer.toString('utf8', 0, bytesRead)
+      // Half a line may hold half a secret, which no mask would know.
+      return start > from ? text.slice(text.indexOf('\n') + 1) : text
     } finally {
       await handle.close()
     }
   }
 
   async #rotate(): Promise<void> {
-    if ((await this.size()) <= MAX_BYTES) return
+    if (this.#rotating) return
+    this.#rotating = true
     try {
+      if ((await this.#size()) <= MAX_BYTES) return
       await copyFile(this.file, `${this.file}.1`)
+      this.#rotatedBytes += await this.#size()
       await truncate(this.file)
       this.#from = 0
     } catch {
       // A full disk or a removed file: the next check tries again, and the child is not disturbed.
+    } finally {
+      this.#rotating = false
     }
+  }
+
+  #size(): Promise<number> {
+    return stat(this.file)
+      .then(({ size }) => size)
+      .catch(() => 0)
   }
 
   #watch(): void {

@@ -4,12 +4,13 @@ import { createServer } from 'node:net'
 export class Ports {
   /** Chosen for a backend that may not have bound it yet: not to be chosen twice. */
   readonly #claimed = new Set<number>()
+  #reserved: ReadonlySet<number> = new Set()
 
-  /** A free port of this host, claimed until `release`. */
+  /** A free port of this host, claimed until `release`; rejects if this machine cannot listen there. */
   async choose(host: string): Promise<number> {
     for (;;) {
       const port = await listenOnce(host, 0)
-      if (this.#claimed.has(port)) continue
+      if (this.#claimed.has(port) || this.#reserved.has(port)) continue
       this.#claimed.add(port)
       return port
     }
@@ -19,14 +20,14 @@ export class Ports {
     this.#claimed.delete(port)
   }
 
-  /** Whether a program could listen there now. */
-  async isFree(host: string, port: number): Promise<boolean> {
-    try {
-      await listenOnce(host, port)
-      return true
-    } catch {
-      return false // whatever keeps us from listening would keep the backend from it too
-    }
+  /** Resolves with the port if a program could listen there now; rejects with what keeps it from that. */
+  check(host: string, port: number): Promise<number> {
+    return listenOnce(host, port)
+  }
+
+  /** Ports that backends are told by the configuration: none of them is chosen for another. */
+  reserve(ports: readonly number[]): void {
+    this.#reserved = new Set(ports)
   }
 }
 

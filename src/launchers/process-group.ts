@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process'
+import { performance } from 'node:perf_hooks'
 import { kill } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { groupMembers } from './group-members.js'
@@ -85,10 +86,10 @@ export class ProcessGroup {
   }
 
   async #gone(withinMs: number): Promise<boolean> {
-    const until = Date.now() + withinMs
+    const until = performance.now() + withinMs
     for (let looks = 1; this.isAlive(); looks += 1) {
       if (looks % LOOKS_PER_COUNT === 0 && (await this.#onlyWaitsForParents())) return true
-      if (Date.now() >= until) return this.#onlyWaitsForParents()
+      if (performance.now() >= until) return this.#onlyWaitsForParents()
       await sleep(LOOK_EVERY_MS)
     }
     return true

@@ -60,7 +60,7 @@ export class ProcessRun implements Run {
   async progress(): Promise<Progress> {
     const members = (await groupMembers(this.pid)) ?? []
     const memoryBytes = members.reduce((sum, { residentBytes }) => sum + residentBytes, 0)
-    return { memoryBytes, outputBytes: await this.#parts.output.size() }
+    return { memoryBytes, outputBytes: await this.#parts.output.printedBytes() }
   }
 
   async lastOutput(): Promise<string[]> {
@@ -71,10 +71,13 @@ export class ProcessRun implements Run {
   /** A process that left the group may hold the port still. */
   async #checkPort(): Promise<void> {
     const { ports, host, port, platform } = this.#parts
-    if (await ports.isFree(host, port)) return
-    const holder = (await portHolder(port, platform)) ?? 'a program unknown'
-    this.#leave()
-    throw new Error(`port ${port} is still held after the stop, by ${holder}`)
+    try {
+      await ports.check(host, port)
+    } catch (cause) {
+      const holder = (await portHolder(port, platform)) ?? 'a program unknown'
+      this.#leave()
+      throw new Error(`port ${port} is still held after the stop, by ${holder}`, { cause })
+    }
   }
 
   #leave(): void {

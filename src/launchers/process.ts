@@ -85,10 +85,19 @@ export class ProcessLauncher implements Launcher {
   async #claimPort(): Promise<number> {
     const { host, port } = this.#spec.address
     const { ports } = this.#parts
-    if (port === 0) return ports.choose(host)
-    if (await ports.isFree(host, port)) return port
+    try {
+      return port === 0 ? await ports.choose(host) : await ports.check(host, port)
+    } catch (cause) {
+      throw new StartFailure(await this.#whyNoPort(port, cause), { cause })
+    }
+  }
+
+  async #whyNoPort(port: number, error: unknown): Promise<string> {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EACCES') return `port ${port} may not be used (no permission)`
+    if (code !== 'EADDRINUSE') return 'the host in its url is no address of this machine'
     const holder = await portHolder(port, this.#parts.host.platform)
-    throw new StartFailure(`port ${port} is already in use by ${holder ?? 'another program'}`)
+    return `port ${port} is already in use by ${holder ?? 'another program'}`
   }
 
   async #commandLine(port: number): Promise<CommandLine> {
@@ -130,8 +139,14 @@ export class ProcessLauncher implements Launcher {
 
   async #run({ pid, exited }: Child, port: number): Promise<Run> {
     const { platform } = this.#parts.host
-    const identity = await identityOf(pid, platform)
-    return this.#runOf(new ProcessGroup(pid, identity, platform), exited, port)
+    const group = new ProcessGroup(pid, await identityOf(pid, platform), platform)
+    try {
+      return this.#runOf(group, exited, port)
+    } catch (cause) {
+      group.kill() // a process that cannot be remembered must not live on unknown
+      await exited
+      throw new StartFailure('its state could not be written', { cause })
+    }
   }
 
   #runOf(group: ProcessGroup, exited: Promise<Exit>, port: number): Run {
@@ -145,7 +160,7 @@ export class ProcessLauncher implements Launcher {
       ...{ group, exited, port, ports, platform: host.platform, output: this.#output },
       protocol: address.protocol,
       host: address.host,
-      mask: createMask(command),
+      mask: createMask({ args: command.args, env: { ...host.env, ...command.env } }),
       onGone: () => {
         ports.release(port)
         state.remove(name, pid)

@@ -1,4 +1,4 @@
-import { Gauge, Registry } from 'prom-client'
+import { type Counter, Gauge, Registry } from 'prom-client'
 import type { BackendStatus } from '../backends/backend.js'
 import type { BackendRecorder } from '../backends/recorder.js'
 import { STATES } from '../backends/states.js'
@@ -24,6 +24,7 @@ export class Metrics {
   readonly registry = new Registry()
   readonly #instruments: Instruments
   readonly #bound = new Map<string, Bound>()
+  readonly #counters = new Map<string, Counter.Internal>()
 
   constructor(version: string, read: () => readonly BackendStatus[]) {
     this.#instruments = createInstruments(this.registry)
@@ -58,7 +59,7 @@ export class Metrics {
 
   #exchanged(exchange: MeasuredExchange): void {
     const { backend, workload, outcome } = exchange
-    this.#instruments.requests.inc({ backend, workload, outcome })
+    this.#count(backend, workload, outcome)
     const { queueWaitMs, startWaitMs } = exchange
     if (queueWaitMs === undefined || startWaitMs === undefined) return
     const bound = this.#bind(backend, workload)
@@ -71,6 +72,14 @@ export class Metrics {
     bound.requestBytes.inc(exchange.requestBytes)
     bound.responseBytes.inc(exchange.responseBytes)
     if (exchange.events !== undefined) bound.events.inc(exchange.events)
+  }
+
+  #count(backend: string, workload: string, outcome: string): void {
+    const key = `${backend} ${workload} ${outcome}`
+    const known = this.#counters.get(key)
+    const counter = known ?? this.#instruments.requests.labels({ backend, workload, outcome })
+    if (!known) this.#counters.set(key, counter)
+    counter.inc()
   }
 
   /** The instruments of one backend and workload, looked up by label once. */

@@ -1,10 +1,13 @@
-import type { BaseLogger } from 'pino'
+import type { Logger } from 'pino'
 import type { ExchangeRecorder, ExchangeReport } from './recorder.js'
 
 /** One line per request, when it is over. What a user's own fault or leaving caused is no warning. */
-export function createAccessLog(log: BaseLogger): ExchangeRecorder {
+export function createAccessLog(log: Logger): ExchangeRecorder {
   return {
-    exchanged: (report) => log[level(report)](line(report), message(report)),
+    exchanged: (report) => {
+      const at = level(report)
+      if (log.isLevelEnabled(at)) log[at](line(report), message(report))
+    },
     eventGap: () => {},
   }
 }
@@ -20,15 +23,24 @@ function level({ backend, outcome }: ExchangeReport): 'debug' | 'info' | 'warn' 
 }
 
 function line(report: ExchangeReport): Record<string, unknown> {
-  const { requestId, cause, queueWaitMs, startWaitMs, firstByteMs, durationMs, ...facts } = report
   return {
-    id: requestId,
-    ...facts,
-    queueMs: rounded(queueWaitMs),
-    startMs: rounded(startWaitMs),
-    firstByteMs: rounded(firstByteMs),
-    totalMs: Math.round(durationMs),
-    ...(report.outcome === 'ok' || cause === undefined ? {} : { why: why(cause) }),
+    id: report.requestId,
+    client: report.client,
+    method: report.method,
+    path: report.path,
+    backend: report.backend,
+    workload: report.workload,
+    route: report.route,
+    outcome: report.outcome,
+    status: report.status,
+    queueMs: rounded(report.queueWaitMs),
+    startMs: rounded(report.startWaitMs),
+    firstByteMs: rounded(report.firstByteMs),
+    totalMs: Math.round(report.durationMs),
+    requestBytes: report.requestBytes,
+    responseBytes: report.responseBytes,
+    events: report.events,
+    why: report.outcome === 'ok' || report.cause === undefined ? undefined : why(report.cause),
   }
 }
 

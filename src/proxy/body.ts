@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Leaving } from '../departure.js'
 import { GatehouseError } from '../errors.js'
 
 /** How long a client whose body is refused may go on sending before its connection is cut. */
@@ -21,7 +22,7 @@ export function hasBody(raw: IncomingMessage): boolean {
 export function readBody(
   raw: IncomingMessage,
   limitBytes: number,
-  signal: AbortSignal,
+  signal: Leaving,
 ): Promise<Buffer> {
   if (!hasBody(raw)) return Promise.resolve(NOTHING)
   if (Number(raw.headers['content-length'] ?? 0) > limitBytes) {

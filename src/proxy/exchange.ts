@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Lease } from '../backends/lease.js'
+import { Departure } from '../departure.js'
 import { type ErrorCode, GatehouseError } from '../errors.js'
 import type { Forwarded } from './forward.js'
 import type { ExchangeRecorder, Outcome } from './recorder.js'
@@ -24,6 +25,14 @@ export interface Destination {
   readonly route: string
 }
 
+interface Ending {
+  readonly outcome: Outcome
+  readonly status: number
+  /** Undefined when no answer of a backend had begun. */
+  readonly forwarded: Forwarded | undefined
+  readonly cause: unknown
+}
+
 /** The gateway itself, or nobody. */
 export const NOWHERE: Destination = { backend: '', workload: '', route: '' }
 
@@ -36,19 +45,15 @@ export class Exchange {
   body: Buffer | undefined
   lease: Lease | undefined
   readonly #arrivedAt = performance.now()
-  readonly #gone = new AbortController()
+  /** Aborts when the client leaves before its reply is complete. */
+  readonly gone = new Departure()
 
   constructor(request: FastifyRequest, reply: FastifyReply) {
     this.request = request
     this.reply = reply
     reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) this.#gone.abort(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
+      if (!reply.raw.writableFinished) this.gone.leave(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
     })
-  }
-
-  /** Aborts when the client leaves before its reply is complete. */
-  get gone(): AbortSignal {
-    return this.#gone.signal
   }
 
   /** Who asks, for fairness: a key, else an address. */
@@ -66,38 +71,27 @@ export class Exchange {
 
   answered(forwarded: Forwarded, recorder: ExchangeRecorder): void {
     const { statusCode } = this.reply.raw
-    recorder.exchanged({
-      ...this.#facts(),
+    this.#record(recorder, {
       outcome: this.#outcome(forwarded, statusCode),
       status: statusCode,
-      firstByteMs: forwarded.firstByteAt - this.#arrivedAt,
-      responseBytes: forwarded.responseBytes,
-      events: forwarded.events,
+      forwarded,
       cause: forwarded.cause,
     })
   }
 
   /** The gateway gave the whole answer itself. */
   answeredItself(recorder: ExchangeRecorder): void {
-    recorder.exchanged({
-      ...this.#facts(),
-      outcome: this.gone.aborted ? 'client_gone' : 'ok',
-      status: this.reply.raw.statusCode,
-      firstByteMs: undefined,
-      responseBytes: 0,
-      events: undefined,
-    })
+    const outcome = this.gone.aborted ? 'client_gone' : 'ok'
+    const { statusCode: status } = this.reply.raw
+    this.#record(recorder, { outcome, status, forwarded: undefined, cause: undefined })
   }
 
   failed(error: unknown, recorder: ExchangeRecorder): void {
     const known = error instanceof GatehouseError ? error : new GatehouseError('GATEHOUSE_INTERNAL')
-    recorder.exchanged({
-      ...this.#facts(),
+    this.#record(recorder, {
       outcome: OUTCOMES[known.code] ?? 'refused',
       status: known.statusCode,
-      firstByteMs: undefined,
-      responseBytes: 0,
-      events: undefined,
+      forwarded: undefined,
       cause: error,
     })
   }
@@ -108,17 +102,32 @@ export class Exchange {
     return status >= 500 ? 'upstream_error' : 'ok'
   }
 
-  #facts() {
-    return {
-      ...this.destination,
-      requestId: this.request.id,
-      client: this.request.ip,
-      method: this.request.method,
-      path: this.request.raw.url?.split('?', 1)[0] ?? '',
-      queueWaitMs: this.lease?.queueWaitMs,
-      startWaitMs: this.lease?.startWaitMs,
+  /** Written out, not spread together: that is a hundred times cheaper, and every request pays it. */
+  #record(recorder: ExchangeRecorder, { outcome, status, forwarded, cause }: Ending): void {
+    const { request, lease, destination } = this
+    recorder.exchanged({
+      requestId: request.id,
+      client: request.ip,
+      method: request.method,
+      path: pathOf(request.raw.url ?? ''),
+      backend: destination.backend,
+      workload: destination.workload,
+      route: destination.route,
+      outcome,
+      status,
+      queueWaitMs: lease?.queueWaitMs,
+      startWaitMs: lease?.startWaitMs,
+      firstByteMs: forwarded && forwarded.firstByteAt - this.#arrivedAt,
       durationMs: performance.now() - this.#arrivedAt,
       requestBytes: this.body?.length ?? 0,
-    }
+      responseBytes: forwarded?.responseBytes ?? 0,
+      events: forwarded?.events,
+      cause,
+    })
   }
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
 }

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Lease } from '../backends/lease.js'
+import type { Leaving } from '../departure.js'
 import { GatehouseError } from '../errors.js'
 import { lineValue, replyLines } from './headers.js'
 import { StreamEvents } from './stream-events.js'
@@ -22,7 +23,7 @@ export interface Outbound {
 export interface Inbound {
   readonly raw: ServerResponse
   /** Aborts when the client leaves. */
-  readonly gone: AbortSignal
+  readonly gone: Leaving
   /** Called once, just before the first byte of the answer is written to `raw`. */
   readonly takeOver: () => void
   readonly onEventGap: (gapMs: number) => void

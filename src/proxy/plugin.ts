@@ -14,9 +14,9 @@ export function registerProxy(app: FastifyInstance, parts: AdmitParts): void {
   // Fastify cannot parse is the backend's to judge, so it is not shown to Fastify (rawHeaders keep it).
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  app.addHook('onRequest', async (request) => {
-    if (request.is404 || request.routeOptions.url === '/*')
-      delete request.raw.headers['content-type']
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    if (!raw.url?.startsWith('/gatehouse/')) raw.headers['content-type'] = undefined
+    done()
   })
   app.route({ method: METHODS, url: '/*', handler })
   app.setNotFoundHandler(handler)

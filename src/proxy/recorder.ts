@@ -31,7 +31,7 @@ export interface ExchangeReport {
   readonly responseBytes: number
   /** Events of an event stream; undefined for other replies. */
   readonly events: number | undefined
-  readonly cause?: unknown
+  readonly cause: unknown
 }
 
 /** What the proxy tells the layers beside it; metrics and the access log hang on it. */

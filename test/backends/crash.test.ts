@@ -94,26 +94,22 @@ t.test('failed starts are tried again after 1 s, 2 s, 4 s, and not before', asyn
   t.same(illegalMoves(stage.moves), [])
 })
 
-t.test(
-  'failed starts are forgotten after a long healthy run that was stopped',
-  { todo: 'only a crash tells the backoff of a healthy run; a stop does not' },
-  async (t) => {
-    const wind = stopClock(t)
-    const stage = await stageBackend(t)
-    stage.launcher.startError = new StartFailure('no')
-    for (let time = 0; time < 3; time += 1) {
-      await t.rejects(stage.lease())
-      wind(60_000)
-    }
-    stage.launcher.startError = undefined
-    ;(await stage.lease()).end()
-    wind(24 * 3_600_000)
-    await stage.backend.stop('idle')
-    stage.launcher.startError = new StartFailure('no')
-    await t.rejects(stage.lease(), { code: 'GATEHOUSE_START_FAILED' })
-    await t.rejects(stage.lease(), { code: 'GATEHOUSE_BACKING_OFF', retryAfterSeconds: 1 })
-  },
-)
+t.test('failed starts are forgotten after a long healthy run that was stopped', async (t) => {
+  const wind = stopClock(t)
+  const stage = await stageBackend(t)
+  stage.launcher.startError = new StartFailure('no')
+  for (let time = 0; time < 3; time += 1) {
+    await t.rejects(stage.lease())
+    wind(60_000)
+  }
+  stage.launcher.startError = undefined
+  ;(await stage.lease()).end()
+  wind(24 * 3_600_000)
+  await stage.backend.stop('idle')
+  stage.launcher.startError = new StartFailure('no')
+  await t.rejects(stage.lease(), { code: 'GATEHOUSE_START_FAILED' })
+  await t.rejects(stage.lease(), { code: 'GATEHOUSE_BACKING_OFF', retryAfterSeconds: 1 })
+})
 
 t.test('what a crash leaves behind is ended before the next start', async (t) => {
   const stage = await readyBackend(t)
@@ -215,9 +211,6 @@ t.test('news of an unreachable backend during its stop are no illegal move', asy
 
 t.test(
   'a backend of somebody else that answers, but wrongly, is not said not to answer',
-  {
-    todo: 'becomeReady() tells every readiness but ready as "it does not answer"; the reason is only in the cause',
-  },
   async (t) => {
     const stage = await stageBackend(t, { kind: 'external', settings: { dialect: 'koboldcpp' } })
     stage.probe.reply = { status: 200, body: '{"result":"KoboldCpp","llm":false}' }

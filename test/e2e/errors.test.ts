@@ -169,3 +169,45 @@ t.test('a path that hides dots or control characters gets 400', async (t) => {
     t.match(client.text(), /^HTTP\/1\.1 400 /, path)
   }
 })
+
+t.test('bytes that are no request get an error and lose their connection', async (t) => {
+  const gateway = await startGateway(t, {
+    listen: { maxHeaderBytes: '2KiB' },
+    backends: { text: sample('text') },
+  })
+  const requests: [string, RegExp][] = [
+    ['garbage\r\n\r\n', /^HTTP\/1\.1 400 .*GATEHOUSE_BAD_REQUEST/s],
+    [`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(4096)}\r\n\r\n`, /^HTTP\/1\.1 431 /],
+    [
+      'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+      /^HTTP\/1\.1 400 /,
+    ],
+    [
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      /^HTTP\/1\.1 400 /,
+    ],
+    ['GET / HTTP/1.1\r\nHost : a\r\n\r\n', /^HTTP\/1\.1 400 /],
+  ]
+  for (const [bytes, expected] of requests) {
+    const client = await rawClient(gateway.port)
+    client.socket.write(bytes)
+    t.equal(await client.over, 'end')
+    t.match(client.text(), expected)
+  }
+})
+
+t.test(
+  'a slow head is cut off, and a connection that was never used is closed in silence',
+  async (t) => {
+    const gateway = await startGateway(t, {
+      listen: { headerTimeout: '200ms' },
+      backends: { text: sample('text') },
+    })
+    const slow = await rawClient(gateway.port)
+    slow.socket.write('GET / HTTP/1.1\r\n')
+    const unused = await rawClient(gateway.port)
+    await Promise.all([slow.over, unused.over])
+    t.match(slow.text(), /^HTTP\/1\.1 408 /)
+    t.equal(unused.text(), '')
+  },
+)

@@ -71,7 +71,7 @@ export function processLauncher(
   const command = { kind: 'process', command: process.execPath, cwd: stateDir, env: {} } as const
   const host = {
     platform: process.platform,
-    env: process.env,
+    env: { ...process.env, NODE_OPTIONS: '' }, // tap's would make every little program slow to start
     node: process.execPath,
     gatehouse: '/the/gatehouse.js',
     stateDir,

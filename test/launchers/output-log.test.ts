@@ -51,17 +51,11 @@ t.test('of much output only the end is read', async (t) => {
   t.ok(lines.length <= 65)
 })
 
-t.test(
-  'a line is told whole or not at all, as half a secret cannot be masked',
-  {
-    todo: 'the tail begins in the middle of a line: drop the first one unless the run begins there',
-  },
-  async (t) => {
-    const { log, file } = await openLog(t)
-    appendFileSync(file, `${'y'.repeat(200)}\n`.repeat(1_000))
-    for (const line of await log.lastLines(1_000)) t.equal(line.length, 200)
-  },
-)
+t.test('a line is told whole or not at all, as half a secret cannot be masked', async (t) => {
+  const { log, file } = await openLog(t)
+  appendFileSync(file, `${'y'.repeat(200)}\n`.repeat(1_000))
+  for (const line of await log.lastLines(1_000)) t.equal(line.length, 200)
+})
 
 t.test('a file that somebody removed or cut has no last lines', async (t) => {
   const { log, file } = await openLog(t, 'of the last run\n')

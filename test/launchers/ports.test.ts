@@ -27,7 +27,17 @@ t.test('a claimed port is passed over though the system offers it again', async 
   t.notOk(others.includes(first))
   ports.release(first)
   ports.release(first)
-  t.ok(await ports.isFree(HOST, first), 'given back, it is a free port like any other')
+  t.equal(await ports.check(HOST, first), first, 'given back, it is a free port like any other')
+})
+
+t.test('a port that the configuration gives to a backend is not chosen for another', async (t) => {
+  const ports = new Ports()
+  const first = await ports.choose(HOST)
+  ports.release(first)
+  const around = Array.from({ length: 200 }, (_, at) => first - 100 + at)
+  ports.reserve(around)
+  const others = await Promise.all(Array.from({ length: 100 }, () => ports.choose(HOST)))
+  t.notOk(others.some((port) => around.includes(port)))
 })
 
 t.test('a chosen port can be listened on', async (t) => {
@@ -41,22 +51,22 @@ t.test('a port is free when nobody listens there, and not while somebody does', 
   const ports = new Ports()
   const server = await listen(HOST)
   const { port } = server.address() as AddressInfo
-  t.equal(await ports.isFree(HOST, port), false)
+  await t.rejects(ports.check(HOST, port), { code: 'EADDRINUSE' })
   server.close()
   await once(server, 'close')
-  t.equal(await ports.isFree(HOST, port), true)
-  t.equal(await ports.isFree(HOST, port), true, 'asking does not take it')
+  t.equal(await ports.check(HOST, port), port)
+  t.equal(await ports.check(HOST, port), port, 'asking does not take it')
 })
 
 t.test('a program that listens on every address takes the port here too', async (t) => {
   const server = await listen('0.0.0.0')
   t.teardown(() => server.close())
   const { port } = server.address() as AddressInfo
-  t.equal(await new Ports().isFree(HOST, port), false)
+  await t.rejects(new Ports().check(HOST, port), { code: 'EADDRINUSE' })
 })
 
 t.test('an address that is not of this machine has no free port', async (t) => {
-  t.equal(await new Ports().isFree('192.0.2.1', 45_678), false)
+  await t.rejects(new Ports().check('192.0.2.1', 45_678), { code: 'EADDRNOTAVAIL' })
 })
 
 t.test('an IPv6 host may stand in brackets', async (t) => {
@@ -65,6 +75,6 @@ t.test('an IPv6 host may stand in brackets', async (t) => {
   t.teardown(() => server.close())
   const ports = new Ports()
   const { port } = server.address() as AddressInfo
-  t.equal(await ports.isFree('[::1]', port), false)
+  await t.rejects(ports.check('[::1]', port), { code: 'EADDRINUSE' })
   return t.ok((await ports.choose('[::1]')) > 0)
 })
