@@ -1,11 +1,13 @@
-// Writes docs/routes.schema.json and docs/configuration.md from the schema; with --check it only says whether they are stale.
+// Writes src/config/schema.json, docs/routes.schema.json and docs/configuration.md from src/config/schema.ts; with --check it only says whether they are stale.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { renderConfiguration, renderSchema } from './render-docs.js'
+import { renderConfiguration, renderOwnSchema, renderSchema } from './render-docs.js'
 
 const SCHEMA = new URL('../docs/routes.schema.json', import.meta.url)
+const OWN_SCHEMA = new URL('../src/config/schema.json', import.meta.url)
 const CONFIGURATION = new URL('../docs/configuration.md', import.meta.url)
 
 const files = [
+  { url: OWN_SCHEMA, text: renderOwnSchema() },
   { url: SCHEMA, text: renderSchema() },
   { url: CONFIGURATION, text: renderConfiguration(contentOf(CONFIGURATION)) },
 ]

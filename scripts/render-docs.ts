@@ -20,6 +20,11 @@ interface Section {
   readonly node: SchemaNode
 }
 
+/** The schema that the gateway checks routes.json by, for src/config/schema.json. */
+export function renderOwnSchema(): string {
+  return `${JSON.stringify(schema)}\n`
+}
+
 /** The JSON schema for editors: what has a default may be left out, and formats of our own are left out. */
 export function renderSchema(): string {
   const draft = 'http://json-schema.org/draft-07/schema#'

@@ -1,6 +1,6 @@
 import { WORKLOADS } from './config.js'
+import { DURATION_TITLE, SIZE_OR_AUTO_TITLE, SIZE_TITLE, TARGET_TITLE } from './formats.js'
 import { nearest } from './nearest.js'
-import { DURATION_TITLE, SIZE_OR_AUTO_TITLE, SIZE_TITLE, TARGET_TITLE } from './terms.js'
 
 type Hint = (found: unknown) => string | undefined
 

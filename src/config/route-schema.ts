@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { WORKLOADS } from './config.js'
+import { TARGET_TITLE } from './formats.js'
 import * as term from './terms.js'
 
 const method = Type.String({
@@ -43,7 +44,7 @@ export const route = Type.Object(
         Type.String({ pattern: `^backend:${term.NAME_PATTERN}$` }),
       ],
       {
-        title: term.TARGET_TITLE,
+        title: TARGET_TITLE,
         examples: ['text'],
         description:
           'Who answers: a workload, so a backend that serves it, or one backend as `backend:NAME`.',

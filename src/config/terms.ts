@@ -1,7 +1,6 @@
-import { isIP } from 'node:net'
 import { Type } from 'typebox'
-import { WORKLOADS } from './config.js'
-import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './units.js'
+import { DURATION_TITLE, SIZE_OR_AUTO_TITLE, SIZE_TITLE } from './formats.js'
+import { DURATION_PATTERN, SIZE_PATTERN } from './units.js'
 
 /**
  * The kinds of value that routes.json is made of. `title` says what is expected, in the words that
@@ -14,24 +13,12 @@ export interface Said<Value> {
   readonly examples?: Value[]
 }
 
-export const DURATION_TITLE = 'a duration like "30s" or "15m"'
-export const SIZE_TITLE = 'a size like "512MiB" or "1.5GiB"'
-export const TARGET_TITLE = `a workload (${WORKLOADS.join(', ')}) or "backend:NAME"`
-export const SIZE_OR_AUTO_TITLE = `"auto" or ${SIZE_TITLE}`
-
 /** A name of a backend or a device, for use within a longer pattern. */
 export const NAME_PATTERN = '[A-Za-z0-9][A-Za-z0-9_-]{0,62}'
 const NETWORK_TITLE = 'an IP address or a block like "10.0.0.0/8"'
 
 /** An object that knows all its keys. */
 export const CLOSED = { additionalProperties: false, title: 'an object' }
-
-/** The formats that the schema uses beside the standard's own keywords. */
-export const FORMATS = {
-  'gatehouse-duration': (text: string) => parseDuration(text) !== undefined,
-  'gatehouse-size': (text: string) => parseSize(text) !== undefined,
-  'gatehouse-network': isNetwork,
-}
 
 /** A key that names a backend or a device. */
 export const name = {
@@ -107,10 +94,4 @@ function sizeText() {
 
 function sizeNumber() {
   return Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-}
-
-function isNetwork(text: string): boolean {
-  const [, address = '', bits = '0'] = /^([^/]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? []
-  const version = isIP(address)
-  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128)
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import t from 'tap'
-import { renderConfiguration, renderSchema } from '../../scripts/render-docs.js'
+import { renderConfiguration, renderOwnSchema, renderSchema } from '../../scripts/render-docs.js'
 import { configOf } from './read.js'
 
 const schemaText = readFileSync('docs/routes.schema.json', 'utf8')
@@ -10,6 +10,11 @@ const example = /```jsonc\n(.*?)```/s.exec(configuration)?.[1] ?? ''
 
 t.test('docs/routes.schema.json is what the schema says', async (t) => {
   t.ok(schemaText === renderSchema(), 'stale: run npm run docs')
+})
+
+t.test('the schema that the gateway reads is what src/config/schema.ts says', async (t) => {
+  const own = readFileSync('src/config/schema.json', 'utf8')
+  t.ok(own === renderOwnSchema(), 'stale: run npm run docs')
 })
 
 t.test('docs/configuration.md is what the schema says', async (t) => {
