@@ -5,6 +5,9 @@ import { Document, placeAt, shorten } from './document.js'
 /** Far more than a routes.json needs, far less than the parser's stack holds. */
 const MAX_DEPTH = 100
 
+/** `SyntaxKind.EOF` of jsonc-parser, whose enum exists for its types only. */
+const END_OF_FILE = 17
+
 const DEPTH_CHANGE: Readonly<Record<string, number>> = { '{': 1, '[': 1, '}': -1, ']': -1 }
 
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -59,7 +62,8 @@ function emptyFault(file: string): Fault {
 function findTooDeep(text: string): number | undefined {
   const scanner = createScanner(text, true)
   let depth = 0
-  for (scanner.scan(); scanner.getTokenLength() > 0; scanner.scan()) {
+  // Its length does not tell the end: behind a comment that is never closed, the end of the file has one.
+  while (scanner.scan() !== END_OF_FILE) {
     depth += DEPTH_CHANGE[text.charAt(scanner.getTokenOffset())] ?? 0
     if (depth > MAX_DEPTH) return scanner.getTokenOffset()
   }

@@ -148,3 +148,12 @@ t.test('a long value is shown shortened', async (t) => {
   const [fault] = faultsOf({ listen: { port: 'x'.repeat(100) } })
   t.equal(fault?.found, `"${'x'.repeat(38)}…`)
 })
+
+t.test(
+  'a comment that is never closed is a fault, not an endless search for its end',
+  async (t) => {
+    for (const text of ['*/*', '{ /* never', '/*', '{} /']) {
+      t.ok(faultsOf(text).length > 0, text)
+    }
+  },
+)
