@@ -237,7 +237,8 @@ export class Life {
       await starting?.work.catch(() => {})
     }
     await this.#ending
-    this.#move('stopped', reason)
+    if (this.#run) this.#move('failed', 'something of it could not be ended')
+    else this.#move('stopped', reason)
   }
 
   async #letGo(active: ActiveRun, how: 'end' | 'release'): Promise<void> {

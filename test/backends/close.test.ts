@@ -10,7 +10,7 @@ t.test('a stop that fails is recorded, and the backend can be started again', as
   stage.launcher.stopError = new Error('process group 7 outlived its stop')
   await stage.backend.stop('asked by the user')
   t.same(stage.leftBehind, [stage.launcher.stopError])
-  t.equal(stage.state(), 'stopped')
+  t.equal(stage.state(), 'failed')
   stage.launcher.stopError = undefined
   stage.launcher.last.kill()
   ;(await stage.lease()).end()

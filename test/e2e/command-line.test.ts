@@ -18,15 +18,10 @@ t.test('--help and --version print and exit with 0', async (t) => {
 })
 
 t.test('words that make no sense print the usage and exit with 2', async (t) => {
-  for (const args of [
-    ['--bogus'],
-    ['dance'],
-    ['--port', 'x'],
-    ['--log-level', 'loud'],
-    ['check', 'b'],
-  ]) {
-    const program = runProgram(t, args)
-    t.equal(await program.ended, 2, args.join(' '))
+  const calls = [['--bogus'], ['dance'], ['--port', 'x'], ['--log-level', 'loud'], ['check', 'b']]
+  const programs = calls.map((args) => runProgram(t, args))
+  for (const [at, program] of programs.entries()) {
+    t.equal(await program.ended, 2, `${calls[at]?.join(' ')}`)
     t.match(program.err(), /^gatehouse: .+\n\nUsage: gatehouse/)
     t.equal(program.out(), '')
   }
@@ -50,8 +45,10 @@ t.test(
   ]
 }`,
     )
-    for (const command of [[], ['check'], ['routes']]) {
-      const program = runProgram(t, [...command, '--config', file])
+    const commands = [[], ['check'], ['routes']]
+    const programs = commands.map((command) => runProgram(t, [...command, '--config', file]))
+    for (const [at, program] of programs.entries()) {
+      const command = commands[at] ?? []
       t.equal(await program.ended, 2, command.join(' '))
       for (const [line, path] of [
         [2, 'listen.port'],

@@ -65,6 +65,7 @@ export function sample(model: string, options: readonly string[] = []) {
   const args = ['${gatehouse}', 'sample-backend', '--port', '${port}', '--model', model]
   return {
     serves: [model],
+    stopTimeout: '600ms',
     process: {
       command: '${node}',
       args: [...args, '--load-time', '50', '--token-interval', '5', ...options],
