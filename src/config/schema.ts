@@ -32,7 +32,7 @@ const listen = Type.Object(
     }),
     bufferBytes: term.size({
       description:
-        'Request bodies up to this size are read whole before a backend is asked for, so that they can be sent again.',
+        'Request bodies up to this size are read whole before a backend is asked for; a longer one is refused with 413, unless `bodies` of its backend is `stream`.',
       default: '64MiB',
     }),
     trustProxy: term.networks({

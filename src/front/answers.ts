@@ -1,18 +1,21 @@
-import type { BackendConfig, Config, Workload } from '../config/config.js'
+import type { Config, Workload } from '../config/config.js'
 
 /** What the gateway says of all its backends together, from the configuration alone (kobold-wire 2). */
 export interface FaceFacts {
   serves(workload: Workload): boolean
   /** The text backends, the default one first. */
   readonly textModels: readonly string[]
+  /** The image backends, the default one first. */
+  readonly imageModels: readonly string[]
 }
 
 export function faceFacts(config: Config): FaceFacts {
-  const serving = (workload: Workload) => (backend: BackendConfig) =>
-    backend.serves.includes(workload)
+  const serving = (workload: Workload) =>
+    config.backends.filter(({ serves }) => serves.includes(workload)).map(({ name }) => name)
   return {
-    serves: (workload) => config.backends.some(serving(workload)),
-    textModels: config.backends.filter(serving('text')).map((backend) => backend.name),
+    serves: (workload) => serving(workload).length > 0,
+    textModels: serving('text'),
+    imageModels: serving('image'),
   }
 }
 
@@ -39,6 +42,24 @@ export function version(facts: FaceFacts) {
     admin: 0,
     router: false,
   }
+}
+
+/** `/sdapi/v1/options`: what a client of AUTOMATIC1111 asks before it connects. */
+export function imageOptions(facts: FaceFacts) {
+  const [name = 'inactive'] = facts.imageModels
+  return { samples_format: 'png', sd_model_checkpoint: name }
+}
+
+/** `/sdapi/v1/sd-models`: KoboldAI Lite shows pictures where an entry has a file name, so it has one, never a path. */
+export function imageModels(facts: FaceFacts) {
+  return facts.imageModels.map((name) => ({
+    title: name,
+    model_name: name,
+    hash: '8888888888',
+    sha256: '8'.repeat(64),
+    filename: name,
+    config: null,
+  }))
 }
 
 /** The KoboldCpp whose calls the built-in table knows; clients gate features on it. */

@@ -1,7 +1,16 @@
 import type { Config } from '../config/config.js'
 import { GatehouseError } from '../errors.js'
 import type { Match } from '../routing/match.js'
-import { type FaceFacts, faceFacts, infoVersion, model, models, version } from './answers.js'
+import {
+  type FaceFacts,
+  faceFacts,
+  imageModels,
+  imageOptions,
+  infoVersion,
+  model,
+  models,
+  version,
+} from './answers.js'
 import { CORS_HEADERS } from './cors.js'
 
 /** A whole answer of the gateway's own. */
@@ -23,6 +32,12 @@ const ALWAYS = new Map<string, Render>([
 const STAND_IN = new Map<string, Render>([
   ['model', model],
   ['info-version', infoVersion],
+  ['sd-options', imageOptions],
+  ['sd-models', imageModels],
+  // Only the backend knows its own; without them a client offers its defaults.
+  ...['sd-samplers', 'sd-schedulers', 'sd-upscalers', 'sd-latent-upscalers', 'sd-loras'].map(
+    (id): [string, Render] => [id, () => []],
+  ),
   ['abort', () => ({ success: 'false', done: 'false' })],
 ])
 /** The calls of the gateway's that may be passed on to a backend that runs; administration is never among them. */

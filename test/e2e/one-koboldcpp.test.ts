@@ -21,6 +21,9 @@ t.test(
     t.same(await get('/api/v1/model'), { result: 'koboldcpp/llm' })
     t.same(await get('/api/v1/info/version'), { result: '1.2.5' })
     t.match(await get('/v1/models'), { object: 'list', data: [{ id: 'koboldcpp/llm' }] })
+    t.match(await get('/sdapi/v1/options'), { sd_model_checkpoint: 'image' })
+    t.match(await get('/sdapi/v1/sd-models'), [{ model_name: 'image', filename: 'image' }])
+    t.same(await get('/sdapi/v1/samplers'), [])
     t.match(await get('/lcpp/v1/models/'), { data: [{ id: 'koboldcpp/llm' }] })
     t.same(gateway.moves, [], 'nothing was started')
   },
