@@ -1,4 +1,4 @@
-/** `npm run bench -- hop|stream`: see README.md. */
+/** `npm run bench -- hop|stream|wake`: see README.md. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { Programs } from './programs.js'
 import { type Subject, startSubjects } from './setting.js'
 import { measureStreams } from './stream.js'
 import { streamTable } from './stream-table.js'
+import { measureWake, wakeTable } from './wake.js'
 import { createWrk } from './wrk.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
@@ -41,7 +42,8 @@ async function bench(options: Options): Promise<void> {
     throw new Error('npm run build first')
   const results: Result[] = []
   say(machine())
-  for (const manner of options.manners) {
+  if (options.what === 'wake') results.push(await wake(options))
+  for (const manner of options.what === 'wake' ? [] : options.manners) {
     const subjects = await startSubjects({ folder, programs, manner })
     const measure = options.what === 'hop' ? hops : streams
     results.push(...(await measure(subjects, options, manner)))
@@ -50,6 +52,13 @@ async function bench(options: Options): Promise<void> {
   if (options.jsonFile === undefined) return
   const json = { at: new Date().toISOString(), machine: machine(), options, results }
   writeFileSync(options.jsonFile, `${JSON.stringify(json, undefined, 2)}\n`)
+}
+
+async function wake({ rounds }: Options): Promise<Result> {
+  const times = await measureWake(programs, folder, rounds)
+  say(`\nwake: the sample backend, ${rounds} rounds: median (min-max)`)
+  say(wakeTable(times))
+  return { manner: 'close', atOnce: 1, rows: [times] }
 }
 
 async function hops(subjects: readonly Subject[], options: Options, manner: string) {
