@@ -8,6 +8,7 @@ import type { Host } from '../launchers/host.js'
 import type { RunOptions } from './arguments.js'
 import { banner } from './banner.js'
 import { LiveLine } from './live-line.js'
+import { listenOnIpv6Too } from './localhost.js'
 import { createJsonLog, createPrettyLog } from './log.js'
 import { Reloader } from './reload.js'
 import { defaultStateDir } from './state-dir.js'
@@ -48,12 +49,13 @@ export async function run(options: RunOptions, around: Surroundings): Promise<Ru
   const app = createApp(config, { host, log, version, ...(live && { watcher: live }) })
   await claimStateFile(app.state, around.pid, around.platform)
   await app.pool.adopt()
-  await listen(app, config)
+  const second = await listen(app, config)
   live?.print(banner(config, { url: urlOf(app), version, statuses: app.pool.statuses() }))
   app.pool.preload()
   const reloader = new Reloader(loaded, { app, log, env: around.env })
   const close = async () => {
     reloader.close()
+    second?.close()
     await app.close(options.keepBackends ? 'release' : 'end')
     live?.close()
   }
@@ -75,9 +77,12 @@ function hostOf(config: Config, options: RunOptions, around: Surroundings): Host
   return { platform, env, node, gatehouse, stateDir: resolve(stateDir) }
 }
 
-async function listen({ server }: App, { listen: { host, port } }: Config): Promise<void> {
+/** Resolves with the second socket of `localhost`, where there is one. */
+async function listen({ server }: App, { listen: { host, port } }: Config) {
+  const first = host === 'localhost' ? '127.0.0.1' : host
   try {
-    await server.listen({ host, port, listenTextResolver: (at) => `listening at ${at}` })
+    await server.listen({ host: first, port, listenTextResolver: (at) => `listening at ${at}` })
+    return host === 'localhost' ? await listenOnIpv6Too(server.server) : undefined
   } catch (error) {
     await server.close()
     throw error

@@ -74,10 +74,10 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
     this.#lease = lease
     this.#inbound = inbound
     this.#settle = settle
-    inbound.gone.addEventListener('abort', this.#leave, { once: true })
-    if (inbound.gone.aborted) this.#leave()
     const { requestTimeoutMs } = lease.config
     if (requestTimeoutMs > 0) this.#timer = setTimeout(() => this.#timeOut(), requestTimeoutMs)
+    inbound.gone.addEventListener('abort', this.#leave, { once: true })
+    if (inbound.gone.aborted) this.#leave()
   }
 
   onConnect(abort: (error?: Error) => void): void {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { sample, tempFolder } from '../helpers/gateway.js'
@@ -138,5 +139,21 @@ t.test('a stream that runs when the gateway is asked to stop ends whole', async 
   program.child.kill('SIGINT')
   const text = await reply.text()
   t.match(text, /data: \[DONE\]/, 'its last event arrived')
+  t.equal(await program.ended, 0)
+})
+
+t.test('localhost is 127.0.0.1 and ::1, whatever the hosts file says', async (t) => {
+  const folder = tempFolder(t)
+  const file = join(folder, 'routes.json')
+  writeFileSync(file, JSON.stringify({ backends: { text: sample('text') } }))
+  const place = ['--host', 'localhost', '--port', '0', '--state-dir', join(folder, 'state')]
+  const program = runProgram(t, ['-c', file, ...place])
+  const { port } = new URL(await addressOf(program))
+  t.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
+  const hasIpv6 = Object.values(networkInterfaces())
+    .flat()
+    .some((one) => one?.address === '::1')
+  if (hasIpv6) t.equal((await fetch(`http://[::1]:${port}/healthz`)).status, 200)
+  program.child.kill('SIGINT')
   t.equal(await program.ended, 0)
 })
