@@ -69,6 +69,7 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
   #events: StreamEvents | undefined
   #firstByteAt = 0
   #responseBytes = 0
+  #bodiless = false
 
   constructor(lease: Lease, inbound: Inbound, settle: Settle) {
     this.#lease = lease
@@ -92,6 +93,7 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
     const lines = replyLines(head)
     this.#resume = resume
     this.#firstByteAt = performance.now()
+    this.#bodiless = status === 204 || status === 304
     if (lineValue(lines, 'content-type')?.startsWith('text/event-stream')) this.#watchEvents(lines)
     this.#inbound.takeOver()
     raw.on('drain', resume)
@@ -112,14 +114,16 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
-    if (this.#firstByteAt > 0) {
+    // Undici misses the body that the length of a 304 speaks of; it is the length of another answer (RFC 9110 8.6).
+    if (this.#bodiless && !this.#cancelled) this.onComplete()
+    else if (this.#firstByteAt > 0) {
       this.#inbound.raw.destroy()
       this.#finish(this.#inbound.gone.aborted ? 'client_gone' : 'broken', error)
-      return
+    } else {
+      this.#stopWatching()
+      if (isUnreachable(error)) this.#lease.unreachable()
+      this.#settle.reject(upstreamError(error, this.#lease.config.name))
     }
-    this.#stopWatching()
-    if (isUnreachable(error)) this.#lease.unreachable()
-    this.#settle.reject(upstreamError(error, this.#lease.config.name))
   }
 
   /** The head leaves at once, alone if the backend's first bytes are not here in the same tick. */

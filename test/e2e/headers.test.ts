@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import t from 'tap'
 import { external, startGateway } from '../helpers/gateway.js'
 import { post, rawClient } from '../helpers/raw-client.js'
+import { until } from '../helpers/until.js'
 import { type Received, startUpstream } from '../helpers/upstream.js'
 
 function ok({ socket }: Received): void {
@@ -147,3 +148,19 @@ t.test(
     t.same(gateway.moves, [])
   },
 )
+
+t.test('a 304 that names the length of the other answer leaves the connection whole', async (t) => {
+  const upstream = await startUpstream(t, ({ socket }) => {
+    socket.write('HTTP/1.1 304 Not Modified\r\netag: "a"\r\ncontent-length: 100\r\n\r\n')
+  })
+  const gateway = await startGateway(t, { backends: { text: external(upstream.url) } })
+  const client = await rawClient(gateway.port)
+  for (let turn = 1; turn <= 2; turn += 1) {
+    client.socket.write(post('/v1/completions', '{}'))
+    await client.sees('304 Not Modified')
+    await until('it is answered', () => client.text().match(/304 Not/g)?.length === turn)
+  }
+  t.match(client.text(), /etag: "a"/)
+  t.ok(gateway.logged.every(({ outcome }) => outcome !== 'upstream_broken'))
+  client.socket.destroy()
+})
