@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { sample, tempFolder } from '../helpers/gateway.js'
-import { addressOf, isAlive, runProgram } from '../helpers/program.js'
+import { addressOf, folderWith, isAlive, runGateway, runProgram } from '../helpers/program.js'
 import { until } from '../helpers/until.js'
 
 t.test('--help and --version print and exit with 0', async (t) => {
@@ -94,20 +94,8 @@ t.test('the routes are shown in the order in which they are tried', async (t) =>
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   t.test(`${signal} ends the gateway and all its backends, and exits with 0`, async (t) => {
-    const folder = tempFolder(t)
-    const file = join(folder, 'routes.json')
     const backends = { text: sample('text'), image: sample('image', ['--fork']) }
-    writeFileSync(file, JSON.stringify({ backends }))
-    const state = ['--state-dir', join(folder, 'state')]
-    const program = runProgram(t, [
-      '--config',
-      file,
-      '--host',
-      '127.0.0.1',
-      '--port',
-      '0',
-      ...state,
-    ])
+    const program = runGateway(t, folderWith(t, backends))
     const url = await addressOf(program)
     const ask = (path: string) => fetch(url + path, { method: 'POST', body: '{"max_length":1}' })
     t.equal((await ask('/api/v1/generate')).status, 200)
@@ -123,14 +111,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 t.test('a stream that runs when the gateway is asked to stop ends whole', async (t) => {
-  const folder = tempFolder(t)
-  const file = join(folder, 'routes.json')
-  writeFileSync(
-    file,
-    JSON.stringify({ backends: { text: sample('text', ['--token-interval', '30']) } }),
-  )
-  const state = ['--state-dir', join(folder, 'state')]
-  const program = runProgram(t, ['-c', file, '--host', '127.0.0.1', '--port', '0', ...state])
+  const backends = { text: sample('text', ['--token-interval', '30']) }
+  const program = runGateway(t, folderWith(t, backends))
   const url = await addressOf(program)
   const reply = await fetch(`${url}/v1/completions`, {
     method: 'POST',
@@ -143,11 +125,8 @@ t.test('a stream that runs when the gateway is asked to stop ends whole', async 
 })
 
 t.test('localhost is 127.0.0.1 and ::1, whatever the hosts file says', async (t) => {
-  const folder = tempFolder(t)
-  const file = join(folder, 'routes.json')
-  writeFileSync(file, JSON.stringify({ backends: { text: sample('text') } }))
-  const place = ['--host', 'localhost', '--port', '0', '--state-dir', join(folder, 'state')]
-  const program = runProgram(t, ['-c', file, ...place])
+  const folder = folderWith(t, { text: sample('text') })
+  const program = runGateway(t, folder, ['--host', 'localhost'])
   const { port } = new URL(await addressOf(program))
   t.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
   const hasIpv6 = Object.values(networkInterfaces())

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { sample, startGateway, tempFolder } from '../helpers/gateway.js'
-import { addressOf, isAlive, type Program, runProgram } from '../helpers/program.js'
+import t from 'tap'
+import { sample, startGateway } from '../helpers/gateway.js'
+import { addressOf, folderWith, isAlive, runGateway, runProgram } from '../helpers/program.js'
 import { until } from '../helpers/until.js'
 
 interface Record {
@@ -13,19 +13,6 @@ function statePids(folder: string): number[] {
   const text = readFileSync(join(folder, 'state', 'backends.json'), 'utf8')
   const { backends } = JSON.parse(text) as { backends: { [name: string]: Record } }
   return Object.values(backends).map(({ pid }) => pid)
-}
-
-function runGateway(t: Test, folder: string, options: readonly string[] = []): Program {
-  const file = join(folder, 'routes.json')
-  const state = join(folder, 'state')
-  const args = ['--config', file, '--state-dir', state, '--host', '127.0.0.1', '--port', '0']
-  return runProgram(t, [...args, ...options])
-}
-
-function folderWith(t: Test, backends: object): string {
-  const folder = tempFolder(t)
-  writeFileSync(join(folder, 'routes.json'), JSON.stringify({ backends }))
-  return folder
 }
 
 function ask(url: string): Promise<Response> {

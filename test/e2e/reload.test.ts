@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../src/config/load.js'
 import { type Gateway, sample, startGateway, tempFolder } from '../helpers/gateway.js'
-import { addressOf, isAlive, runProgram } from '../helpers/program.js'
+import { addressOf, isAlive, runGateway } from '../helpers/program.js'
 import { until } from '../helpers/until.js'
 
 function apply(gateway: Gateway, routes: object) {
@@ -78,17 +78,7 @@ t.test('ten edits in a second end in one state with one process each', async (t)
     writeFileSync(file, JSON.stringify({ backends: { text: sample('text', ['--name', name]) } }))
   }
   write('v0')
-  const args = [
-    '-c',
-    file,
-    '--state-dir',
-    join(folder, 'state'),
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-  ]
-  const program = runProgram(t, args)
+  const program = runGateway(t, folder)
   const url = await addressOf(program)
   const model = async () => {
     const reply = await generate(url, { max_length: 1 })
@@ -118,17 +108,7 @@ t.test('a bad file changes nothing and is reported with its lines', async (t) =>
   const folder = tempFolder(t)
   const file = join(folder, 'routes.json')
   writeFileSync(file, JSON.stringify({ backends: { text: sample('text') } }))
-  const args = [
-    '-c',
-    file,
-    '--state-dir',
-    join(folder, 'state'),
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-  ]
-  const program = runProgram(t, args)
+  const program = runGateway(t, folder)
   const url = await addressOf(program)
   t.equal((await generate(url, { max_length: 1 })).status, 200)
   writeFileSync(file, '{\n  "backends": {},\n  "routs": []\n}')

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Test } from 'tap'
-import { BUILT_MAIN } from './gateway.js'
+import { BUILT_MAIN, tempFolder } from './gateway.js'
 import { until } from './until.js'
 
 /** The built program as a user runs it, with what it printed. */
@@ -30,6 +31,19 @@ export function runProgram(t: Test, args: readonly string[]): Program {
     err: () => Buffer.concat(err).toString(),
     ended,
   }
+}
+
+/** The built gateway on a free port, with the routes.json and the state of this folder. */
+export function runGateway(t: Test, folder: string, options: readonly string[] = []): Program {
+  const place = ['--config', join(folder, 'routes.json'), '--state-dir', join(folder, 'state')]
+  return runProgram(t, [...place, '--host', '127.0.0.1', '--port', '0', ...options])
+}
+
+/** A folder with a routes.json that has these backends; removed when the test ends. */
+export function folderWith(t: Test, backends: object): string {
+  const folder = tempFolder(t)
+  writeFileSync(join(folder, 'routes.json'), JSON.stringify({ backends }))
+  return folder
 }
 
 /** The address that a running program said it listens at. */
