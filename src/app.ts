@@ -86,6 +86,7 @@ function createServer({ listen }: Config, log: Logger): FastifyInstance {
     childLoggerFactory: (logger) => logger,
     exposeHeadRoutes: false,
     return503OnClosing: false,
+    pluginTimeout: 0, // closing waits for running replies, which takes as long as `drainTimeout` says
     forceCloseConnections: true,
     trustProxy: listen.trustProxy.length > 0 ? [...listen.trustProxy] : false,
     keepAliveTimeout: listen.keepAliveTimeoutMs,

@@ -97,7 +97,7 @@ function explain(error: unknown): number {
 
 function whyNotListening(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (!('code' in error) || !('port' in error)) return error.stack ?? error.message
+  if (!('code' in error) || !('port' in error)) return error.message
   if (error.code === 'EADDRINUSE') {
     return `port ${error.port} is already in use; choose another with --port`
   }

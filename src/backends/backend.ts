@@ -64,7 +64,7 @@ export class Backend {
     await abortable(this.#life.whenReady(), signal)
   }
 
-  /** Begins to go on with what an earlier gateway left of it, before anybody asks for it. */
+  /** Begins to go on with what an earlier gateway left of it; whoever asks meanwhile waits for that. */
   adopt(): Promise<void> {
     return this.#life.adopt()
   }

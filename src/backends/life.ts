@@ -19,6 +19,9 @@ export interface LifeParts {
   readonly after?: Promise<void>
 }
 
+/** Between two tries of a backend that is kept loaded, where no backoff says more. */
+const SHORTEST_PAUSE_MS = 1_000
+
 interface Starting {
   readonly work: Promise<void>
   readonly giveUp: AbortController
@@ -211,6 +214,7 @@ export class Life {
     const reason = error instanceof StartFailure ? error.message : 'an internal error'
     if (!this.isExternal) this.#backoff.startFailed(Date.now())
     this.#move('failed', reason, { cause: error, output })
+    this.#reviveLater()
     return this.#startError(reason, error)
   }
 
@@ -224,6 +228,16 @@ export class Life {
     this.#retire(active)
     this.#ending = this.#end(active.run, ['SIGKILL'])
     this.#move('failed', reason)
+    this.#reviveLater()
+  }
+
+  /** What is kept loaded does not wait for an ask to come back. */
+  #reviveLater(): void {
+    if (!this.#config.keepLoaded || this.#refusal) return
+    const pauseMs = Math.max(this.#backoff.remainingMs(Date.now()), SHORTEST_PAUSE_MS)
+    setTimeout(() => {
+      if (this.#state === 'failed') this.whenReady().catch(() => {}) // it is in the log
+    }, pauseMs).unref()
   }
 
   async #stop(reason: string, how: 'end' | 'release'): Promise<void> {

@@ -22,10 +22,8 @@ export class Pool {
   readonly #parts: PoolParts
   #drainTimeoutMs: number
   #backends: ReadonlyMap<string, Backend> = new Map()
-  /** Backends that are no longer in the configuration, until they have ended. */
-  readonly #leaving = new Set<Backend>()
-  /** The last end of a backend with this name. */
-  readonly #ends = new Map<string, Promise<void>>()
+  /** Backends that are no longer in the configuration, with their ends, until they have ended. */
+  readonly #leaving = new Map<Backend, Promise<void>>()
   readonly #preloading = new AbortController()
 
   constructor(config: Config, parts: PoolParts) {
@@ -59,7 +57,7 @@ export class Pool {
     ])
   }
 
-  /** Begins to start the backends that are to be kept loaded; a failure is recorded, and the next ask tries again. */
+  /** Begins to start the backends that are to be kept loaded and are not; a failure is tried again after its pause. */
   preload(): void {
     const begun = new Map<string, Promise<void>>()
     const begin = ({ config }: Backend): Promise<void> => {
@@ -94,6 +92,7 @@ export class Pool {
         return [next.name, same ?? this.#make(next)]
       }),
     )
+    this.preload()
     const isNew = (name: string) => !before.has(name)
     const names = [...this.#backends.keys()]
     return {
@@ -113,31 +112,37 @@ export class Pool {
     const backends = [...this.#backends.values()]
     for (const backend of backends) backend.refuse(stopping)
     await Promise.all([
-      ...this.#ends.values(),
+      ...this.#leaving.values(),
       ...backends.map((backend) => (how === 'end' ? backend.stop('shutdown') : backend.release())),
     ])
   }
 
   /** Ends every process at once, without waiting: the gateway itself is dying. */
   kill(): void {
-    for (const backend of [...this.#backends.values(), ...this.#leaving]) backend.kill()
+    for (const backend of [...this.#backends.values(), ...this.#leaving.keys()]) backend.kill()
   }
 
   #make(config: BackendConfig): Backend {
     const { recorder } = this.#parts
     const launcher = createLauncher(config, this.#parts)
-    const after = this.#ends.get(config.name) ?? Promise.resolve()
+    const after = this.#endsBefore(config)
     return new Backend(config, { launcher, recorder, after, drainTimeoutMs: this.#drainTimeoutMs })
   }
 
   #retire(name: string, backend: Backend): void {
     backend.refuse(new GatehouseError('GATEHOUSE_RETIRED', { values: { backend: name } }))
-    this.#leaving.add(backend)
     const end = backend.stop('its configuration changed').finally(() => {
       this.#leaving.delete(backend)
-      if (this.#ends.get(name) === end) this.#ends.delete(name)
     })
-    this.#ends.set(name, end)
+    this.#leaving.set(backend, end)
+  }
+
+  /** What has the same name, or the same place to listen at, ends before this one starts. */
+  async #endsBefore({ name, address }: BackendConfig): Promise<void> {
+    const isInTheWay = ({ config }: Backend) =>
+      config.name === name || (address.port !== 0 && config.address.port === address.port)
+    const inTheWay = [...this.#leaving].filter(([backend]) => isInTheWay(backend))
+    await Promise.all(inTheWay.map(([, end]) => end))
   }
 
   async #startQuietly(name: string): Promise<void> {

@@ -74,6 +74,7 @@ function parseWords(argv: readonly string[]) {
 }
 
 function runOptions(values: ReturnType<typeof parseWords>['values']): RunOptions {
+  if (values['state-dir'] === '') throw new UsageError('--state-dir needs the path of a folder')
   const logLevel = LOG_LEVELS.find((level) => level === values['log-level'])
   if (!logLevel) throw new UsageError(`--log-level must be one of ${LOG_LEVELS.join(', ')}`)
   return {

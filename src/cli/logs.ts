@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../config/load.js'
 import { createMask } from '../launchers/mask.js'
@@ -11,6 +9,7 @@ import { defaultStateDir } from './state-dir.js'
 
 const SHOWN_LINES = 200
 const LOOK_EVERY_MS = 250
+const NEWLINE = 10
 
 export interface LogsSurroundings {
   readonly platform: NodeJS.Platform
@@ -34,15 +33,28 @@ export async function showLogs(options: LogsOptions, around: LogsSurroundings): 
 
 const NO_WORDS = { args: [], env: {} }
 
-/** A file that became shorter was rotated: it is read from its begin again. */
+/** Whole lines only: half a line may hold half a secret. A file that became shorter was rotated: it begins anew. */
 async function follow(file: string, from: number, print: (line: string) => void): Promise<never> {
   for (let at = from; ; await sleep(LOOK_EVERY_MS)) {
     const size = await sizeOf(file)
     if (size < at) at = 0
     if (size === at) continue
-    const lines = createInterface({ input: createReadStream(file, { start: at, end: size - 1 }) })
-    for await (const line of lines) print(line)
-    at = size
+    const printed = await readPart(file, at, size)
+    const end = printed.lastIndexOf(NEWLINE) + 1
+    const lines = printed.toString('utf8', 0, end).split(/\r?\n/)
+    for (const line of lines.slice(0, -1)) print(line)
+    at += end
+  }
+}
+
+async function readPart(file: string, from: number, to: number): Promise<Buffer> {
+  const handle = await open(file, 'r')
+  try {
+    const part = Buffer.alloc(to - from)
+    const { bytesRead } = await handle.read(part, 0, part.length, from)
+    return part.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
   }
 }
 

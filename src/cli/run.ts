@@ -48,8 +48,8 @@ export async function run(options: RunOptions, around: Surroundings): Promise<Ru
   const host = hostOf(config, options, around)
   const app = createApp(config, { host, log, version, ...(live && { watcher: live }) })
   await claimStateFile(app.state, around.pid, around.platform)
-  await app.pool.adopt()
   const second = await listen(app, config)
+  await app.pool.adopt() // after listening: a port that is taken must not cost the models that are loaded
   live?.print(banner(config, { url: urlOf(app), version, statuses: app.pool.statuses() }))
   app.pool.preload()
   const reloader = new Reloader(loaded, { app, log, env: around.env })
@@ -78,13 +78,14 @@ function hostOf(config: Config, options: RunOptions, around: Surroundings): Host
 }
 
 /** Resolves with the second socket of `localhost`, where there is one. */
-async function listen({ server }: App, { listen: { host, port } }: Config) {
+async function listen(app: App, { listen: { host, port } }: Config) {
+  const { server } = app
   const first = host === 'localhost' ? '127.0.0.1' : host
   try {
     await server.listen({ host: first, port, listenTextResolver: (at) => `listening at ${at}` })
     return host === 'localhost' ? await listenOnIpv6Too(server.server) : undefined
   } catch (error) {
-    await server.close()
+    await app.close('release')
     throw error
   }
 }

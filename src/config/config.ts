@@ -96,6 +96,8 @@ export interface ProcessLauncherConfig {
   /** Absolute. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+  /** Values that came from the environment by `${env:NAME}`: masked wherever its output is shown. */
+  readonly secrets: readonly string[]
 }
 
 /** A backend that somebody else starts; it is only routed to. */

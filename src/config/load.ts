@@ -38,7 +38,9 @@ export function parseConfig(text: string, { file, env }: Source): Config {
   if (settings === undefined || report.faults.length > 0) throw new ConfigError(report.faults)
   const deviceNames = document.keysAt(['devices'])
   const backendNames = document.keysAt(['backends'])
-  return deepFreeze(normalise(settings, { file, deviceNames, backendNames }))
+  return deepFreeze(
+    normalise(settings, { file, deviceNames, backendNames, secrets: [...report.secrets] }),
+  )
 }
 
 function read(file: string): string {

@@ -30,6 +30,8 @@ export interface Origin {
   readonly file: string
   readonly deviceNames: readonly string[]
   readonly backendNames: readonly string[]
+  /** Values from the environment. */
+  readonly secrets: readonly string[]
 }
 
 /** The Config of faultless settings, not frozen. */
@@ -41,7 +43,7 @@ export function normalise(settings: Settings, origin: Origin): Config {
     listen: toListen(settings.listen),
     devices: inOrder(devices, origin.deviceNames).map(([name, device]) => toDevice(name, device)),
     backends: inOrder(backends, origin.backendNames).map(([name, backend]) =>
-      toBackend(name, backend, dirname(file)),
+      toBackend(name, backend, { folder: dirname(file), secrets: origin.secrets }),
     ),
     routes: settings.routes.map(toRoute),
   }
@@ -68,14 +70,19 @@ function toDevice(name: string, { memory, keepFree }: DeviceSettings): DeviceCon
   }
 }
 
-function toBackend(name: string, backend: BackendSettings, folder: string): BackendConfig {
+interface Place {
+  readonly folder: string
+  readonly secrets: readonly string[]
+}
+
+function toBackend(name: string, backend: BackendSettings, place: Place): BackendConfig {
   const { connect, headers, bodyIdle } = backend.timeouts
   return {
     name,
     serves: backend.serves,
     dialect: backend.dialect,
     address: toAddress(backend.url, backend.process !== undefined),
-    launcher: toLauncher(backend.process, folder),
+    launcher: toLauncher(backend.process, place),
     memory: recordOf(Object.entries(backend.memory).map(([device, size]) => [device, bytes(size)])),
     concurrency: backend.concurrency,
     maxWaiting: backend.maxWaiting,
@@ -95,11 +102,12 @@ function toBackend(name: string, backend: BackendSettings, folder: string): Back
   }
 }
 
-function toLauncher(process: ProcessSettings | undefined, folder: string): LauncherConfig {
-  return process === undefined ? { kind: 'external' } : toProcess(process, folder)
+function toLauncher(process: ProcessSettings | undefined, place: Place): LauncherConfig {
+  return process === undefined ? { kind: 'external' } : toProcess(process, place)
 }
 
-function toProcess(process: ProcessSettings, folder: string): ProcessLauncherConfig {
+function toProcess(process: ProcessSettings, place: Place): ProcessLauncherConfig {
+  const { folder, secrets } = place
   const { command, args, cwd, env } = process
   const isBesideFile = /^\.\.?[/\\]/.test(command)
   return {
@@ -108,6 +116,7 @@ function toProcess(process: ProcessSettings, folder: string): ProcessLauncherCon
     args,
     cwd: resolve(folder, cwd),
     env: recordOf(Object.entries(env)),
+    secrets,
   }
 }
 

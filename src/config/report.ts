@@ -13,6 +13,8 @@ export interface Finding {
 /** Collects the faults of one file, one per place. */
 export class Report {
   readonly faults: Fault[] = []
+  /** What came from the environment: whatever shows it masks it. */
+  readonly secrets = new Set<string>()
   readonly #file: string
   readonly #document: Document
   readonly #faulty: Path[] = []

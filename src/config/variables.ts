@@ -33,6 +33,7 @@ export function fillIn(text: string, at: At): string {
 function fromEnvironment(written: string, variable: string, { path, env, report }: At): string {
   const value = Object.hasOwn(env, variable) ? env[variable] : undefined
   if (value === undefined) report.fault({ path, ...unsetVariable(variable) })
+  else report.secrets.add(value)
   return value ?? written
 }
 

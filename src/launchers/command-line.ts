@@ -18,13 +18,13 @@ export interface StartFacts {
 
 /** The command of a backend with `${port}`, `${node}` and `${gatehouse}` filled in, and its environment. */
 export function fillIn(config: ProcessLauncherConfig, host: Host, facts: StartFacts): CommandLine {
-  const values: Record<string, string> = {
-    port: String(facts.port),
-    node: host.node,
-    gatehouse: host.gatehouse,
-  }
+  const values = new Map([
+    ['port', String(facts.port)],
+    ['node', host.node],
+    ['gatehouse', host.gatehouse],
+  ])
   const fill = (text: string) =>
-    text.replace(/\$\{(\w+)\}/g, (place, name) => values[name] ?? place)
+    text.replace(/\$\{(\w+)\}/g, (place, name) => values.get(name) ?? place)
   const own = Object.entries(config.env).map(([name, value]) => [name, fill(value)])
   return {
     command: fill(config.command),

@@ -11,6 +11,12 @@ export function kcppsAt(args: readonly string[]): number {
   return args.findIndex((arg) => /\.kcpps$/i.test(arg))
 }
 
+/** The file that an arg names, by itself or behind `--config=`, and what stands before it. */
+export function kcppsIn(arg: string): { readonly option: string; readonly file: string } {
+  const [, option = '', file = arg] = /^(--\w+=)(.*)$/.exec(arg) ?? []
+  return { option, file }
+}
+
 /**
  * A copy of a `.kcpps` that listens where we say. Without it the file's own port wins over `--port`, and what was
  * saved from the GUI may open a browser or a public tunnel (kobold-wire 5.4). Throws a StartFailure.
@@ -19,7 +25,7 @@ export function privateKcpps(text: string, { host, port }: Listening): string {
   const settings = parse(text)
   return JSON.stringify({
     ...settings,
-    host,
+    host: host.replace(/^\[|\]$/g, ''), // a URL writes an IPv6 address in brackets
     port,
     port_param: port,
     launch: false,

@@ -13,6 +13,8 @@ const PATH = /(?:[A-Za-z]:)?(?:[\\/][^\s\\/:*?"'<>|]+)+[\\/]([^\s\\/:*?"'<>|]+)/
 export interface CommandWords {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Known to be secret, whatever they are called. */
+  readonly secrets?: readonly string[]
 }
 
 /** Makes a function that hides the passwords, tokens and keys of a command in any text. */
@@ -27,7 +29,7 @@ export function createMask(words: CommandWords): (text: string) => string {
   }
 }
 
-function secretValues({ args, env }: CommandWords): string[] {
+function secretValues({ args, env, secrets = [] }: CommandWords): string[] {
   const fromArgs = args.flatMap((arg, at) => {
     if (!arg.startsWith('-') || !SECRET_NAME.test(arg)) return []
     const equals = arg.indexOf('=')
@@ -36,7 +38,7 @@ function secretValues({ args, env }: CommandWords): string[] {
   const fromEnv = Object.entries(env).flatMap(([name, value]) =>
     SECRET_NAME.test(name) ? [value ?? ''] : [],
   )
-  return [...fromArgs, ...fromEnv]
+  return [...fromArgs, ...fromEnv, ...secrets]
 }
 
 /** Cuts file paths in a text to their last part: a client need not know where things lie. */

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackendAddress, ProcessLauncherConfig } from '../config/config.js'
 import { type CommandLine, fillIn } from './command-line.js'
 import type { Host } from './host.js'
-import { kcppsAt, privateKcpps } from './kcpps.js'
+import { kcppsAt, kcppsIn, privateKcpps } from './kcpps.js'
 import { type Exit, type Launcher, type Run, StartFailure } from './launcher.js'
 import { createMask } from './mask.js'
 import { OutputLog } from './output-log.js'
@@ -108,10 +108,11 @@ export class ProcessLauncher implements Launcher {
     const filled = fillIn(command, host, { port, tempDir })
     const at = kcppsAt(filled.args)
     if (at < 0) return filled
-    const given = await readKcpps(resolve(filled.cwd, filled.args[at] ?? ''))
+    const { option, file } = kcppsIn(filled.args[at] ?? '')
+    const given = await readKcpps(resolve(filled.cwd, file))
     const copy = join(tempDir, `${name}.kcpps`)
     await writeFile(copy, privateKcpps(given, { host: address.host, port }), { mode: 0o600 })
-    return { ...filled, args: filled.args.with(at, copy) }
+    return { ...filled, args: filled.args.with(at, option + copy) }
   }
 
   async #spawn({ command, args, cwd, env }: CommandLine): Promise<Child> {
@@ -160,7 +161,7 @@ export class ProcessLauncher implements Launcher {
       ...{ group, exited, port, ports, platform: host.platform, output: this.#output },
       protocol: address.protocol,
       host: address.host,
-      mask: createMask({ args: command.args, env: { ...host.env, ...command.env } }),
+      mask: createMask({ ...command, env: { ...host.env, ...command.env } }),
       onGone: () => {
         ports.release(port)
         state.remove(name, pid)

@@ -40,7 +40,8 @@ export class StateFile {
   }
 
   get(name: string): ProcessRecord | undefined {
-    return this.#content.backends[name]
+    const { backends } = this.#content
+    return Object.hasOwn(backends, name) ? backends[name] : undefined
   }
 
   /** Says which gateway keeps the file from now on. */
@@ -81,14 +82,27 @@ function read(file: string): Content {
 function isContent(value: unknown): value is Content {
   if (typeof value !== 'object' || value === null || !('backends' in value)) return false
   const { backends } = value
+  if ('gateway' in value && !isKeeper(value.gateway)) return false
   return (
     typeof backends === 'object' && backends !== null && Object.values(backends).every(isRecord)
   )
+}
+
+function isKeeper(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { pid, identity } = value as Partial<Record<string, unknown>>
+  // In a container the gateway itself is often process 1.
+  return Number.isInteger(pid) && Number(pid) > 0 && typeof identity === 'string'
+}
+
+/** 0 and below name groups of processes, and 1 is the system's own. */
+function isProcessId(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value > 1
 }
 
 function isRecord(value: unknown): value is ProcessRecord {
   if (typeof value !== 'object' || value === null) return false
   const { pid, identity, command, port } = value as Partial<Record<keyof ProcessRecord, unknown>>
   const isText = typeof identity === 'string' && typeof command === 'string'
-  return isText && Number.isInteger(pid) && Number.isInteger(port)
+  return isText && isProcessId(pid) && Number.isInteger(port)
 }

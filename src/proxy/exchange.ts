@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Lease } from '../backends/lease.js'
@@ -45,15 +46,20 @@ export class Exchange {
   body: Buffer | undefined
   lease: Lease | undefined
   readonly #arrivedAt = performance.now()
+  /** Kept, because a request forgets its socket once that is gone. */
+  readonly #socket: Socket
+  #isOver = false
+  #tellOver: (() => void) | undefined
   /** Aborts when the client leaves before its reply is complete. */
   readonly gone = new Departure()
 
   constructor(request: FastifyRequest, reply: FastifyReply) {
     this.request = request
     this.reply = reply
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) this.gone.leave(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
-    })
+    this.#socket = request.raw.socket
+    // A pipelined request has no socket of its own until its turn comes: its reply never says that it closed.
+    this.#socket.once('close', this.#onClose)
+    reply.raw.once('close', this.#onClose)
   }
 
   /** Who asks, for fairness: a key, else an address. */
@@ -64,9 +70,20 @@ export class Exchange {
 
   /** Resolves when the reply is over, one way or the other. */
   closed(): Promise<void> {
-    const { raw } = this.reply
-    if (raw.closed) return Promise.resolve()
-    return new Promise((resolve) => raw.once('close', resolve))
+    if (this.#isOver) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#tellOver = resolve
+    })
+  }
+
+  readonly #onClose = () => {
+    this.#socket.off('close', this.#onClose)
+    this.reply.raw.off('close', this.#onClose)
+    this.#isOver = true
+    if (!this.reply.raw.writableFinished) {
+      this.gone.leave(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
+    }
+    this.#tellOver?.()
   }
 
   answered(forwarded: Forwarded, recorder: ExchangeRecorder): void {

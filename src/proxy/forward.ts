@@ -51,6 +51,9 @@ export function forward(lease: Lease, outbound: Outbound, inbound: Inbound): Pro
   })
 }
 
+/** What Node refuses to write as a reason phrase; a client may ignore any (RFC 9112 4). */
+const ODD_REASON = /[^\t\x20-\x7e\x80-\xff]/
+
 interface Settle {
   resolve(forwarded: Forwarded): void
   reject(error: unknown): void
@@ -97,7 +100,7 @@ class ReplyHandler implements Dispatcher.DispatchHandler {
     if (lineValue(lines, 'content-type')?.startsWith('text/event-stream')) this.#watchEvents(lines)
     this.#inbound.takeOver()
     raw.on('drain', resume)
-    raw.writeHead(status, statusText, lines)
+    raw.writeHead(status, ODD_REASON.test(statusText) ? '' : statusText, lines)
     process.nextTick(flushHead, this)
     return true
   }

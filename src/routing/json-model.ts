@@ -21,16 +21,20 @@ const LONG_TEXT_BYTES = 256
 export function jsonModel(body: Buffer): string | undefined {
   let at = afterSpace(body, body.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0)
   if (body[at] !== OPEN_OBJECT) return undefined
-  let model: string | undefined
+  let last = 0
+  let lastEnd = 0
   at = afterSpace(body, at + 1)
   while (body[at] === QUOTE) {
     const keyEnd = textEnd(body, at + 1)
     const value = afterSpace(body, afterByte(body, keyEnd + 1, COLON))
     const valueEnd = afterValue(body, value)
-    if (isModelKey(body, at, keyEnd)) model = textAt(body, value, valueEnd)
+    if (isModelKey(body, at, keyEnd)) {
+      last = value
+      lastEnd = valueEnd
+    }
     at = afterSpace(body, afterByte(body, valueEnd, COMMA))
   }
-  return model
+  return last === 0 ? undefined : textAt(body, last, lastEnd) // decoded once, however often it is repeated
 }
 
 function isModelKey(body: Buffer, start: number, end: number): boolean {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { external, startGateway } from '../helpers/gateway.js'
+import { external, sample, startGateway } from '../helpers/gateway.js'
 import { post, rawClient } from '../helpers/raw-client.js'
 import { type Received, startUpstream } from '../helpers/upstream.js'
 
@@ -100,4 +100,15 @@ t.test('a backend that takes streams gets a body longer than the limit as it com
   const reply = await fetch(`${gateway.url}/web/upload?x=1`, { method: 'POST', body })
   t.equal(await reply.text(), body)
   t.equal(upstream.received[0]?.path, '/upload?x=1', 'its prefix is cut, its query kept')
+})
+
+t.test('a route may ask for a content type', async (t) => {
+  const upstream = await startUpstream(t, echo)
+  const gateway = await startGateway(t, {
+    backends: { text: sample('text'), web: external(upstream.url) },
+    routes: [{ path: '/x', header: { 'content-type': 'application/*' }, to: 'backend:web' }],
+  })
+  const headers = { 'content-type': 'application/json' }
+  const reply = await fetch(`${gateway.url}/x`, { method: 'POST', body: '{}', headers })
+  t.equal(await reply.text(), '{}')
 })

@@ -88,6 +88,22 @@ t.test('a start goes on for those who stay when one of its waiters leaves', asyn
   t.equal(gateway.starts.length, 1)
 })
 
+t.test('pipelined requests whose client leaves give all their leases back', async (t) => {
+  const upstream = await startUpstream(t, ({ socket }) => {
+    socket.write('HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n')
+  })
+  const gateway = await startGateway(t, {
+    backends: { text: external(upstream.url, { concurrency: 3 }) },
+  })
+  const inFlight = () => gateway.app.pool.statuses()[0]?.inFlight
+  const client = await rawClient(gateway.port)
+  client.socket.write(post('/v1/completions', '{}').repeat(3))
+  await until('all three run', () => upstream.received.length === 3)
+  client.socket.destroy()
+  await until('no lease is left', () => inFlight() === 0)
+  await until('all three are logged', () => gone(gateway.logged).length === 3)
+})
+
 function gone(logged: readonly Record<string, unknown>[]) {
   return logged.filter(({ outcome }) => outcome === 'client_gone')
 }

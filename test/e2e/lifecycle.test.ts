@@ -1,4 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { sample, startGateway } from '../helpers/gateway.js'
@@ -61,7 +63,6 @@ t.test('a process that only has the id of a backend is never touched', async (t)
   const innocent = runProgram(t, ['sample-backend', '--port', '0', '--never-ready'])
   const pid = innocent.child.pid ?? 0
   const record = { pid, identity: 'of another process', command: 'x', port: 1 }
-  const { mkdirSync } = await import('node:fs')
   mkdirSync(state, { recursive: true })
   writeFileSync(join(state, 'backends.json'), JSON.stringify({ backends: { text: record } }))
   const gateway = runGateway(t, folder)
@@ -158,4 +159,81 @@ t.test('the logs of a backend are shown with its secrets masked', async (t) => {
   t.equal(await unknown.ended, 2)
   gateway.child.kill('SIGINT')
   await gateway.ended
+})
+
+t.test('a backend may be called like a property that every object has', async (t) => {
+  const folder = folderWith(t, { toString: { ...sample('text') } })
+  const gateway = runGateway(t, folder)
+  t.equal((await ask(await addressOf(gateway))).status, 200)
+  gateway.child.kill('SIGINT')
+  t.equal(await gateway.ended, 0)
+})
+
+t.test('what came from the environment is masked, whatever it is called', async (t) => {
+  const script = 'console.log("my args are", process.argv.slice(1).join(" ")); process.exit(3)'
+  const args = ['-e', script, '--', '--hf-pat', '${env:GATEHOUSE_TEST_PAT}', '${port}']
+  process.env.GATEHOUSE_TEST_PAT = 'very-secret-pat'
+  const gateway = await startGateway(t, {
+    backends: { text: { serves: ['text'], process: { command: '${node}', args } } },
+  })
+  const text = await (await ask(gateway.url)).text()
+  t.match(text, /my args are --hf-pat \*\*\*/)
+  t.notMatch(JSON.stringify(gateway.logged), 'very-secret-pat')
+})
+
+t.test('a gateway that cannot listen leaves what it adopted to the next one', async (t) => {
+  const folder = folderWith(t, { text: sample('text') })
+  const first = runGateway(t, folder)
+  const url = await addressOf(first)
+  await ask(url)
+  const [pid = 0] = statePids(folder)
+  first.child.kill('SIGKILL')
+  await first.ended
+  const other = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => other.close())
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const second = runGateway(t, folder, ['--port', `${port}`])
+  t.equal(await second.ended, 1)
+  t.ok(isAlive(pid), 'the model stays loaded')
+  const third = runGateway(t, folder)
+  await ask(await addressOf(third))
+  t.same(statePids(folder), [pid])
+  third.child.kill('SIGTERM')
+  await third.ended
+})
+
+t.test('what is kept loaded comes back by itself after a crash', async (t) => {
+  const gateway = await startGateway(t, {
+    backends: { text: { ...sample('text'), keepLoaded: true } },
+  })
+  gateway.app.pool.preload()
+  const isReady = () => gateway.app.pool.isReady()
+  await until('it is ready', isReady)
+  process.kill(gateway.app.pool.statuses()[0]?.pid ?? 0, 'SIGKILL')
+  await until('it is down', () => !isReady())
+  await until('it is ready again', isReady)
+})
+
+t.test('a stop may take longer than ten seconds', async (t) => {
+  const backend = { ...sample('text', ['--ignore-sigterm']), stopTimeout: '11s' }
+  const gateway = runGateway(t, folderWith(t, { text: backend }))
+  await ask(await addressOf(gateway))
+  gateway.child.kill('SIGINT')
+  t.equal(await gateway.ended, 0, gateway.out().slice(-300))
+})
+
+t.test('logs that are followed come in whole lines, so that no secret is cut in two', async (t) => {
+  const folder = folderWith(t, { text: sample('text', ['--password', 'hunter22']) })
+  const logFile = join(folder, 'state', 'logs', 'text.log')
+  mkdirSync(join(folder, 'state', 'logs'), { recursive: true })
+  writeFileSync(logFile, 'before\n')
+  const state = ['--state-dir', join(folder, 'state')]
+  const logs = runProgram(t, ['logs', 'text', '-f', '-c', join(folder, 'routes.json'), ...state])
+  await until('it shows what was there', () => /before/.test(logs.out()))
+  appendFileSync(logFile, 'first\nstart --password hun')
+  await until('it follows', () => /first/.test(logs.out()))
+  appendFileSync(logFile, 'ter22 end\n')
+  await until('the line is whole', () => /end/.test(logs.out()))
+  t.match(logs.out(), /^before\nfirst\nstart --password \*\*\* end\n$/)
 })

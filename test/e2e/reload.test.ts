@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../src/config/load.js'
+import { Ports } from '../../src/launchers/ports.js'
 import { type Gateway, sample, startGateway, tempFolder } from '../helpers/gateway.js'
 import { addressOf, isAlive, runGateway } from '../helpers/program.js'
 import { until } from '../helpers/until.js'
@@ -56,6 +57,27 @@ t.test('no request is dropped: running ones end, waiting ones go to the new back
   t.equal((await waiting).status, 200)
   const readyPids = gateway.moves.filter(({ to }) => to === 'ready').map(({ pid }) => pid)
   t.equal(new Set(readyPids).size, 2, 'the old one served the first, the new one the second')
+})
+
+t.test('a renamed backend waits for the one that still has its port', async (t) => {
+  const port = await new Ports().choose('127.0.0.1')
+  const fixed = (name: string) => ({
+    backends: {
+      [name]: { ...sample('text', ['--token-interval', '20']), url: `http://127.0.0.1:${port}` },
+    },
+  })
+  const gateway = await startGateway(t, fixed('old'))
+  const running = generate(gateway.url, { prompt: 'Call me', max_length: 30 })
+  await until('it runs', () => gateway.app.pool.statuses()[0]?.inFlight === 1)
+  apply(gateway, fixed('new'))
+  t.equal((await generate(gateway.url, { max_length: 1 })).status, 200)
+  t.equal((await running).status, 200)
+})
+
+t.test('what is kept loaded by a new file is started by it', async (t) => {
+  const gateway = await startGateway(t, { backends: { text: sample('text') } })
+  apply(gateway, { backends: { text: { ...sample('text'), keepLoaded: true } } })
+  await until('it is ready', () => gateway.app.pool.isReady())
 })
 
 t.test('routes are switched at once', async (t) => {

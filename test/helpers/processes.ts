@@ -68,7 +68,13 @@ export function processLauncher(
 ): LaunchTools {
   const stateDir = setting.host?.stateDir ?? t.testdir({})
   const address = { protocol: 'http:', basePath: '', host: '127.0.0.1', port: 0 } as const
-  const command = { kind: 'process', command: process.execPath, cwd: stateDir, env: {} } as const
+  const command = {
+    kind: 'process',
+    secrets: [],
+    command: process.execPath,
+    cwd: stateDir,
+    env: {},
+  } as const
   const host = {
     platform: process.platform,
     env: { ...process.env, NODE_OPTIONS: '' }, // tap's would make every little program slow to start
