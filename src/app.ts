@@ -59,8 +59,9 @@ export function createApp(config: Config, parts: AppParts): App {
   registerRawDoor(server, pool)
   server.addHook('preClose', () => pool.close(closesBy))
   const apply = (next: Config) => {
+    const nextRouting = createRouting(next) // first: whatever it refuses, nothing has been changed yet
     const applied = pool.apply(next)
-    routing = createRouting(next)
+    routing = nextRouting
     return applied
   }
   const close = async (how: 'end' | 'release' = 'end') => {

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { normalisePath } from './config/normalise-path.js'
 import { type ErrorCode, GatehouseError } from './errors.js'
 import { CORS_HEADERS } from './front/cors.js'
 import { findRow } from './routing/find-row.js'
-import { normalisePath } from './routing/normalise-path.js'
 import type { Caller } from './routing/row.js'
 
 type Render = (error: GatehouseError) => unknown

@@ -1,5 +1,6 @@
 import { WORKLOADS, type Workload } from './config.js'
 import { suggestion } from './nearest.js'
+import { normalisePath } from './normalise-path.js'
 import type { Report } from './report.js'
 import type { RouteSettings } from './route-schema.js'
 import type { Settings } from './schema.js'
@@ -17,6 +18,7 @@ export function checkRoutes(settings: Settings, report: Report): void {
       const hint = 'name it in the "serves" of a backend'
       report.fault({ path, expected, hint })
     }
+    checkPath(route, index, report)
     checkPrefix(route, index, report)
   }
 }
@@ -37,6 +39,15 @@ function checkBackend(
   if (known.includes(name) || report.isFaulty(['backends', name])) return
   const expected = 'the name of one of "backends"'
   report.fault({ path: ['routes', index, 'to'], expected, hint: suggestion(name, known) })
+}
+
+/** What the gateway refuses with 400 reaches no route. */
+function checkPath({ path }: RouteSettings, index: number, report: Report): void {
+  const sent = Buffer.from(path.replace(/\/\*$/, '/'), 'utf8').toString('latin1')
+  if (normalisePath(sent) !== undefined && !path.includes('?')) return
+  const expected =
+    'a path that a request can have: no ".." or "." between slashes, no "?", no bad "%"'
+  report.fault({ path: ['routes', index, 'path'], expected })
 }
 
 function checkPrefix({ path, stripPrefix }: RouteSettings, index: number, report: Report): void {

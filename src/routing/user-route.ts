@@ -1,7 +1,7 @@
 import type { RouteConfig } from '../config/config.js'
+import { normalisePath } from '../config/normalise-path.js'
 import type { Call } from './find-row.js'
 import { type Glob, matchesGlob, parseGlob } from './glob.js'
-import { normalisePath } from './normalise-path.js'
 
 /** A route of routes.json, made ready for matching. */
 export interface UserRoute {

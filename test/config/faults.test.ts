@@ -157,3 +157,17 @@ t.test(
     }
   },
 )
+
+t.test('a route whose path no request can have is a fault', async (t) => {
+  for (const path of ['/a/../b', '/a/%2e%2e/*', '/%zz', '/a?b', '/a\\..\\b']) {
+    const file = {
+      backends: { a: { url: 'http://127.0.0.1:1' } },
+      routes: [{ path, to: 'backend:a' }],
+    }
+    t.same(
+      faultsOf(file).map((fault) => fault.path),
+      ['routes[0].path'],
+      path,
+    )
+  }
+})

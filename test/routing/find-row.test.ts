@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { normalisePath } from '../../src/config/normalise-path.js'
 import { type Call, ENTRIES_IN_ORDER, findRow } from '../../src/routing/find-row.js'
-import { normalisePath } from '../../src/routing/normalise-path.js'
 
 const method = fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD', 'BREW')
 const knownPath = fc.constantFrom(...ENTRIES_IN_ORDER.map(({ text }) => text.replace(/^\/?/, '/')))

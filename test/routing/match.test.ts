@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { RouteConfig } from '../../src/config/config.js'
+import { normalisePath } from '../../src/config/normalise-path.js'
 import { createMatcher, type RoutedCall } from '../../src/routing/match.js'
-import { normalisePath } from '../../src/routing/normalise-path.js'
 import { upstreamPath } from '../../src/routing/upstream-path.js'
 
 function route(path: string, rest: Partial<RouteConfig> = {}): RouteConfig {

@@ -1,7 +1,7 @@
 import t from 'tap'
+import { normalisePath } from '../../src/config/normalise-path.js'
 import type { Call } from '../../src/routing/find-row.js'
 import { createMatcher, type Match } from '../../src/routing/match.js'
-import { normalisePath } from '../../src/routing/normalise-path.js'
 import { TABLE } from '../../src/routing/table.js'
 
 const matcher = createMatcher([])

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { normalisePath } from '../../src/routing/normalise-path.js'
+import { normalisePath } from '../../src/config/normalise-path.js'
 
 const SETTLED: readonly (readonly [url: string, path: string])[] = [
   ['/', '/'],
