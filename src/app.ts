@@ -1,3 +1,4 @@
+import type { Server, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import proxyAddr from '@fastify/proxy-addr'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
@@ -5,8 +6,9 @@ import type { Logger } from 'pino'
 import { createLifeLog } from './backends/life-log.js'
 import { type Applied, Pool } from './backends/pool.js'
 import { type BackendRecorder, recordTo } from './backends/recorder.js'
-import type { Config } from './config/config.js'
-import { replyToClientError, replyWithError } from './error-reply.js'
+import type { Config, ListenConfig } from './config/config.js'
+import { errorBody, refuseTunnel, replyToClientError, replyWithError } from './error-reply.js'
+import { CORS_HEADERS } from './front/cors.js'
 import { KoboldFace } from './front/face.js'
 import type { Host } from './launchers/host.js'
 import { Ports } from './launchers/ports.js'
@@ -15,9 +17,13 @@ import { Metrics } from './metrics/metrics.js'
 import { registerMetrics } from './metrics/plugin.js'
 import { createAccessLog } from './proxy/access-log.js'
 import type { Routing } from './proxy/admit.js'
+import { takeExpectations } from './proxy/continue.js'
 import { registerProxy } from './proxy/plugin.js'
+import { registerPressure } from './proxy/pressure.js'
 import { registerRawDoor } from './proxy/raw-door.js'
 import { recordExchanges } from './proxy/recorder.js'
+import { toOriginForm } from './proxy/target.js'
+import { serveUpgrades } from './proxy/upgrade.js'
 import { createMatcher } from './routing/match.js'
 import { createPicker } from './routing/pick.js'
 
@@ -42,6 +48,7 @@ export interface App {
 /** Makes every part once. */
 export function createApp(config: Config, parts: AppParts): App {
   const { host, log } = parts
+  const { listen } = config
   const server = createServer(config, log)
   const metrics: Metrics = new Metrics(parts.version, () => pool.statuses())
   const state = new StateFile(join(host.stateDir, 'backends.json'))
@@ -51,13 +58,23 @@ export function createApp(config: Config, parts: AppParts): App {
   let routing = createRouting(config)
   let closesBy: 'end' | 'release' = 'end'
   registerMetrics(server, metrics, () => pool.isReady())
-  registerProxy(server, {
-    ...{ routing: () => routing, pool, bufferBytes: config.listen.bufferBytes },
-    recorder: recordExchanges(createAccessLog(log), metrics.exchanges),
-    trusts: createTrust(config.listen.trustProxy),
+  const exchanges = recordExchanges(createAccessLog(log), metrics.exchanges)
+  const trusts = createTrust(listen.trustProxy)
+  const body = { bytes: listen.bufferBytes, idleMs: listen.bodyTimeoutMs }
+  const admission = registerProxy(
+    server,
+    {
+      ...{ routing: () => routing, pool, offers: serveUpgrades(server.server) },
+      ...{ body, trusts, recorder: exchanges, heartbeatMs: listen.heartbeatIntervalMs },
+      voice: { errorBody, headers: CORS_HEADERS },
+    },
+    listen,
+  )
+  registerPressure(server, listen.maxEventLoopDelayMs)
+  registerRawDoor(server, { pool, recorder: exchanges, trusts, body })
+  server.addHook('preClose', async () => {
+    await Promise.all([pool.close(closesBy), admission.drain(listen.drainTimeoutMs)])
   })
-  registerRawDoor(server, pool)
-  server.addHook('preClose', () => pool.close(closesBy))
   const apply = (next: Config) => {
     const nextRouting = createRouting(next) // first: whatever it refuses, nothing has been changed yet
     const applied = pool.apply(next)
@@ -91,17 +108,37 @@ function createServer({ listen }: Config, log: Logger): FastifyInstance {
     forceCloseConnections: true,
     trustProxy: listen.trustProxy.length > 0 ? [...listen.trustProxy] : false,
     keepAliveTimeout: listen.keepAliveTimeoutMs,
+    maxRequestsPerSocket: listen.maxRequestsPerConnection,
     requestTimeout: 0,
+    rewriteUrl: toOriginForm,
     clientErrorHandler: (error, socket) => replyToClientError(error, socket),
     frameworkErrors: (error, request, reply) => replyWithError(error, request, reply),
     http: {
+      requireHostHeader: false, // the head check refuses in words what Node would refuse in silence
       headersTimeout: listen.headerTimeoutMs,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: listen.maxHeaderBytes,
     },
   }) as unknown as FastifyInstance
+  limit(server.server, listen)
   server.setErrorHandler((error, request, reply) => replyWithError(error, request, reply))
   return server
+}
+
+function limit(server: Server, listen: ListenConfig): void {
+  if (listen.maxConnections > 0) server.maxConnections = listen.maxConnections
+  if (listen.maxRequestsPerConnection > 0) server.prependListener('request', endLastAnswer)
+  server.maxHeadersCount = 0 // Node would drop lines unseen; the head check counts them
+  server.on('connect', refuseTunnel)
+  takeExpectations(server)
+}
+
+/** Node tells a client that a connection may have no further request, but leaves the connection to that client. */
+function endLastAnswer(_raw: unknown, reply: ServerResponse): void {
+  const { maxRequestsOnConnectionReached: isLast } = reply as {
+    maxRequestsOnConnectionReached?: boolean
+  }
+  if (isLast) reply.shouldKeepAlive = false
 }
 
 function createTrust(addresses: readonly string[]): (address: string) => boolean {

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { normalisePath } from './config/normalise-path.js'
@@ -6,6 +6,18 @@ import { type ErrorCode, GatehouseError } from './errors.js'
 import { CORS_HEADERS } from './front/cors.js'
 import { findRow } from './routing/find-row.js'
 import type { Caller } from './routing/row.js'
+
+/** How long a client that still sends may go on until its connection is cut: a reset would take our answer from it. */
+const LINGER_MS = 2_000
+
+/** After these, nobody can be sure where the next request begins, or the client is not worth a connection. */
+const LAST_ANSWERS: ReadonlySet<ErrorCode> = new Set([
+  'GATEHOUSE_BAD_REQUEST',
+  'GATEHOUSE_BAD_EXPECTATION',
+  'GATEHOUSE_URL_TOO_LONG',
+  'GATEHOUSE_HEADER_TOO_LARGE',
+  'GATEHOUSE_REQUEST_TIMEOUT',
+])
 
 type Render = (error: GatehouseError) => unknown
 
@@ -40,6 +52,23 @@ const RENDERERS: Record<Caller, Render> = {
   xtts: (error) => ({ detail: error.message }),
 }
 
+const ALLOWED = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+
+/** A method and a target of which nobody has seen the end. */
+const UNENDED_LINE = /^[A-Z]+ [^\s]+$/
+
+interface ClientError extends NodeJS.ErrnoException {
+  /** What the parser was given last: a Buffer, whatever Fastify's types say. */
+  readonly rawPacket?: unknown
+  /** How much of that the parser had read. */
+  readonly bytesParsed?: number
+}
+
+/** An error as JSON in the caller's dialect. */
+export function errorBody(error: GatehouseError, caller: Caller): string {
+  return JSON.stringify(RENDERERS[caller](error))
+}
+
 /** Answers with an error in the caller's dialect; the only place that does. */
 export function replyWithError(
   thrown: unknown,
@@ -49,36 +78,76 @@ export function replyWithError(
   const error = asGatehouseError(thrown)
   if (error.code === 'GATEHOUSE_INTERNAL') request.log.error({ err: thrown }, error.message)
   reply.status(error.statusCode).headers(CORS_HEADERS)
+  if (LAST_ANSWERS.has(error.code)) reply.header('connection', 'close')
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds)
   if (wantsPage(request)) {
     void reply.type('text/html; charset=utf-8').send(page(error))
   } else {
-    void reply.type('application/json').send(JSON.stringify(RENDERERS[callerOf(request)](error)))
+    void reply.type('application/json').send(errorBody(error, callerOf(request)))
   }
 }
 
-/** Answers bytes that are no request, and ends their connection. */
-export function replyToClientError(thrown: NodeJS.ErrnoException, socket: Socket): void {
+/** Answers bytes that are no request, after what is being answered to those before them, and ends the connection. */
+export function replyToClientError(thrown: ClientError, socket: Socket): void {
   // A browser opens connections ahead: an error on one that it never used would be taken for its next answer.
   const neverUsed = thrown.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
-  if (neverUsed || thrown.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const error = new GatehouseError(CLIENT_ERRORS[thrown.code ?? ''] ?? 'GATEHOUSE_BAD_REQUEST')
-  const body = JSON.stringify(RENDERERS.kobold(error))
+  if (neverUsed || thrown.code === 'ECONNRESET') socket.destroy()
+  else endWith(new GatehouseError(clientErrorCode(thrown)), socket)
+}
+
+/** Refuses CONNECT, with whose head Node hands the connection over. */
+export function refuseTunnel(_request: unknown, socket: Socket): void {
+  socket.on('error', () => socket.destroy())
+  socket.resume() // so that it is noticed when the client leaves
+  endWith(new GatehouseError('GATEHOUSE_NO_TUNNEL'), socket)
+}
+
+/** Connections that end with an error; the parser repeats its complaint with all that still comes. */
+const ending = new WeakSet<Socket>()
+
+function endWith(error: GatehouseError, socket: Socket): void {
+  if (ending.has(socket)) return
+  ending.add(socket)
+  const running = runningReply(socket)
+  if (running?.req.complete) running.once('finish', () => endNextWith(error, socket))
+  // Nothing fits into the midst of an answer whose own request turns out to be broken.
+  else if (running?.headersSent) socket.destroy()
+  else endNow(error, socket)
+}
+
+/** Requests that came before may wait for their answers still. */
+function endNextWith(error: GatehouseError, socket: Socket): void {
+  ending.delete(socket)
+  endWith(error, socket)
+}
+
+/** Node itself looks there before it answers bytes that are no request, and tells it nowhere else. */
+function runningReply(socket: Socket): ServerResponse | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
+}
+
+function endNow(error: GatehouseError, socket: Socket): void {
+  if (!socket.writable) return // its last answer ends it
+  const body = errorBody(error, 'kobold')
   const head = [
     `HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode]}`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
+    ...(error.statusCode === 405 ? [`allow: ${ALLOWED}`] : []),
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  socket.once('close', () => clearTimeout(cut))
 }
 
-const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
-  HPE_HEADER_OVERFLOW: 'GATEHOUSE_HEADER_TOO_LARGE',
-  ERR_HTTP_REQUEST_TIMEOUT: 'GATEHOUSE_REQUEST_TIMEOUT',
+function clientErrorCode({ code, rawPacket, bytesParsed }: ClientError): ErrorCode {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'GATEHOUSE_REQUEST_TIMEOUT'
+  if (code !== 'HPE_HEADER_OVERFLOW') return 'GATEHOUSE_BAD_REQUEST'
+  return Buffer.isBuffer(rawPacket) &&
+    UNENDED_LINE.test(rawPacket.toString('latin1', 0, bytesParsed))
+    ? 'GATEHOUSE_URL_TOO_LONG'
+    : 'GATEHOUSE_HEADER_TOO_LARGE'
 }
 
 function asGatehouseError(thrown: unknown): GatehouseError {

@@ -1,10 +1,11 @@
-import { type Dispatcher, Pool } from 'undici'
+import { within } from '../abortable.js'
 import type { BackendConfig } from '../config/config.js'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Run } from '../launchers/launcher.js'
 import { IdleTimer } from './idle.js'
 import { Liveness } from './liveness.js'
 import { probeOnce } from './readiness.js'
+import { Upstream } from './upstream.js'
 
 /** What is idle answers in milliseconds, unless the machine is busy with something else. */
 const SHORTEST_ANSWER_MS = 1_000
@@ -22,7 +23,7 @@ export interface ActiveRunParts {
 /** A run that answers, with the connections to it, the requests on them, and the watch over it. */
 export class ActiveRun {
   readonly run: Run
-  readonly upstream: Dispatcher
+  readonly upstream: Upstream
   readonly #readyAt = Date.now()
   readonly #idle: IdleTimer
   readonly #liveness: Liveness
@@ -33,7 +34,10 @@ export class ActiveRun {
   constructor(run: Run, parts: ActiveRunParts) {
     const { config } = parts
     this.run = run
-    this.upstream = createUpstream(run.origin, parts)
+    this.upstream = new Upstream(run.origin, {
+      ...config.timeouts,
+      keepsConnections: parts.dialect.keepsConnections,
+    })
     this.#idle = new IdleTimer(config.keepLoaded ? 0 : config.idleTimeoutMs, parts.onIdle)
     this.#liveness = new Liveness({
       intervalMs: config.livenessIntervalMs,
@@ -74,6 +78,16 @@ export class ActiveRun {
     return new Promise((resolve) => this.#onDrained.push(resolve))
   }
 
+  /** Resolves with whether it ends by itself within `ms` milliseconds. */
+  async endedWithin(ms: number): Promise<boolean> {
+    let ended = false
+    const end = this.run.exited.then(() => {
+      ended = true
+    })
+    await within(ms, end)
+    return ended
+  }
+
   /** No new request goes there; those on it end as its sockets do. */
   retire(): void {
     this.#retired.abort()
@@ -95,16 +109,4 @@ export class ActiveRun {
       return true // retired while it was asked: nobody cares any more
     }
   }
-}
-
-/** Connections without a cap of their own: the lane is the only queue. No time limit but the configured ones. */
-function createUpstream(origin: string, { config, dialect }: ActiveRunParts): Dispatcher {
-  const { connectMs, headersMs, bodyIdleMs } = config.timeouts
-  return new Pool(origin, {
-    connections: null,
-    pipelining: dialect.keepsConnections ? 1 : 0,
-    connect: { timeout: connectMs },
-    headersTimeout: headersMs,
-    bodyTimeout: bodyIdleMs,
-  })
 }

@@ -134,6 +134,7 @@ export class Backend {
       queueWaitMs: times.turned - times.asked,
       startWaitMs: performance.now() - times.turned,
       unreachable: () => this.#life.unreachable(active),
+      endedWithin: (ms) => active.endedWithin(ms),
       end: () => {
         if (ended) return
         ended = true

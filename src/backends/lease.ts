@@ -1,7 +1,7 @@
-import type { Dispatcher } from 'undici'
 import type { BackendConfig } from '../config/config.js'
 import type { Leaving } from '../departure.js'
 import type { Dialect } from '../dialects/dialect.js'
+import type { Upstream } from './upstream.js'
 
 /** What a request asks of a backend. */
 export interface LeaseAsk {
@@ -21,7 +21,7 @@ export interface LeaseAsk {
 export interface Lease {
   readonly config: BackendConfig
   readonly dialect: Dialect
-  readonly upstream: Dispatcher
+  readonly upstream: Upstream
   /** Where the backend listens, such as `http://127.0.0.1:5001`. */
   readonly origin: string
   /** Time spent in the lane, and waiting for a start, in milliseconds. */
@@ -29,6 +29,8 @@ export interface Lease {
   readonly startWaitMs: number
   /** The backend could not be reached with this lease. */
   unreachable(): void
+  /** Resolves with whether the backend ended by itself, as far as that shows within `ms` milliseconds. */
+  endedWithin(ms: number): Promise<boolean>
   /** Gives the lease back; may be called more than once. */
   end(): void
 }

@@ -11,6 +11,7 @@ const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT'])
 export function listenOnIpv6Too(server: Server): Promise<SocketServer | undefined> {
   const { port } = server.address() as AddressInfo
   const second = createServer((socket) => server.emit('connection', socket))
+  if (server.maxConnections > 0) second.maxConnections = server.maxConnections
   return new Promise((resolve, reject) => {
     second.once('error', (error: NodeJS.ErrnoException) => {
       if (NO_IPV6.has(error.code ?? '')) resolve(undefined)

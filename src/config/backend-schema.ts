@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox'
-import { DIALECT_NAMES, WORKLOADS } from './config.js'
+import { BODIES, DIALECT_NAMES, WORKLOADS } from './config.js'
 import * as term from './terms.js'
 
-const BODIES = ['buffer', 'stream'] as const
+const HEARTBEATS = ['events', 'json', 'off'] as const
+const CLIENT_GONE = ['cancel', 'finish'] as const
 
 const process = Type.Object(
   {
@@ -134,6 +135,20 @@ export const backend = Type.Object(
           '`buffer`: a request body is read whole before its turn is asked for; `stream`: it is passed on as it comes. Left out: `stream` for the dialect `generic`, `buffer` for the others.',
       }),
     ),
+    heartbeat: Type.Enum([...HEARTBEATS], {
+      type: 'string',
+      title: term.oneOf(HEARTBEATS),
+      description:
+        'How clients that wait for it are told that their request lives. `events`: those of event streams get comment lines; `json`: those that wait for JSON, too, get status 200 and white space at once, at the price that this status is fixed before the answer is known; `off`: nobody is told.',
+      default: 'events',
+    }),
+    onClientGone: Type.Enum([...CLIENT_GONE], {
+      type: 'string',
+      title: term.oneOf(CLIENT_GONE),
+      description:
+        'What becomes of a request whose client left. `cancel`: it is ended at the backend; `finish`: the backend runs it to its end, and the answer is dropped.',
+      default: 'cancel',
+    }),
     timeouts,
   },
   { ...term.CLOSED, description: 'One instance that can serve one or more workloads.' },

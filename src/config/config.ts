@@ -6,6 +6,10 @@ export type Workload = (typeof WORKLOADS)[number]
 export const DIALECT_NAMES = ['koboldcpp', 'openai', 'a1111', 'comfyui', 'generic'] as const
 export type DialectName = (typeof DIALECT_NAMES)[number]
 
+/** `buffer`: read whole before a lease is asked for; `stream`: passed on as it comes. */
+export const BODIES = ['buffer', 'stream'] as const
+export type Bodies = (typeof BODIES)[number]
+
 /**
  * A routes.json after loading: every default filled in, durations in milliseconds, sizes in bytes,
  * `${env:NAME}` replaced, relative paths resolved, deeply frozen. Nobody asks later "is it set?".
@@ -27,6 +31,20 @@ export interface ListenConfig {
   readonly port: number
   readonly headerTimeoutMs: number
   readonly maxHeaderBytes: number
+  /** 0: no limit. */
+  readonly maxUrlBytes: number
+  /** 0: no limit. */
+  readonly maxHeaders: number
+  /** How long a client may be silent within a body; 0: no limit. */
+  readonly bodyTimeoutMs: number
+  /** 0: no limit. */
+  readonly maxConnections: number
+  /** 0: no limit. */
+  readonly maxRequestsPerConnection: number
+  /** New requests are answered 503 while the event loop lags by more; 0: never. */
+  readonly maxEventLoopDelayMs: number
+  /** How often a waiting client is told that its request lives; 0: never. */
+  readonly heartbeatIntervalMs: number
   readonly keepAliveTimeoutMs: number
   readonly drainTimeoutMs: number
   readonly bufferBytes: number
@@ -64,8 +82,11 @@ export interface BackendConfig {
   readonly livenessIntervalMs: number
   /** How long one request may take at the backend; 0: as long as it likes. */
   readonly requestTimeoutMs: number
-  /** `buffer`: read whole before a lease is asked for; `stream`: passed on as it comes. */
-  readonly bodies: 'buffer' | 'stream'
+  readonly bodies: Bodies
+  /** Who is told by bytes that a request lives: clients of event streams, those of JSON too, nobody. */
+  readonly heartbeat: 'events' | 'json' | 'off'
+  /** What becomes of a request whose client left: ended at the backend, or run to its end and dropped. */
+  readonly onClientGone: 'cancel' | 'finish'
   readonly timeouts: TimeoutsConfig
 }
 
@@ -117,6 +138,15 @@ export interface RouteConfig {
   readonly to: RouteTarget
   /** Cut the path's fixed part off before forwarding (only for `/a/*`). */
   readonly stripPrefix: boolean
+  /** Instead of the backend's; undefined: as the backend has it. */
+  readonly timeouts: RouteTimeoutsConfig
+  /** Instead of the backend's; undefined: as the backend has it. */
+  readonly bodies: Bodies | undefined
+}
+
+export interface RouteTimeoutsConfig {
+  readonly headersMs: number | undefined
+  readonly bodyIdleMs: number | undefined
 }
 
 export type RouteTarget =

@@ -3,6 +3,7 @@ import { toAddress } from './address.js'
 import type { BackendSettings, ProcessSettings } from './backend-schema.js'
 import type {
   BackendConfig,
+  Bodies,
   Config,
   DeviceConfig,
   DialectName,
@@ -17,7 +18,7 @@ import { toTarget } from './target.js'
 import { parseDuration, parseSize } from './units.js'
 
 /** What becomes of request bodies where the file does not say. */
-const BODIES: Readonly<Record<DialectName, BackendConfig['bodies']>> = {
+const BODIES: Readonly<Record<DialectName, Bodies>> = {
   koboldcpp: 'buffer',
   openai: 'buffer',
   a1111: 'buffer',
@@ -55,6 +56,13 @@ function toListen(listen: ListenSettings): ListenConfig {
     port: listen.port,
     headerTimeoutMs: milliseconds(listen.headerTimeout),
     maxHeaderBytes: bytes(listen.maxHeaderBytes),
+    maxUrlBytes: bytes(listen.maxUrlBytes),
+    maxHeaders: listen.maxHeaders,
+    bodyTimeoutMs: milliseconds(listen.bodyTimeout),
+    maxConnections: listen.maxConnections,
+    maxRequestsPerConnection: listen.maxRequestsPerConnection,
+    maxEventLoopDelayMs: milliseconds(listen.maxEventLoopDelay),
+    heartbeatIntervalMs: milliseconds(listen.heartbeatInterval),
     keepAliveTimeoutMs: milliseconds(listen.keepAliveTimeout),
     drainTimeoutMs: milliseconds(listen.drainTimeout),
     bufferBytes: bytes(listen.bufferBytes),
@@ -94,6 +102,8 @@ function toBackend(name: string, backend: BackendSettings, place: Place): Backen
     livenessIntervalMs: milliseconds(backend.livenessInterval),
     requestTimeoutMs: milliseconds(backend.requestTimeout),
     bodies: backend.bodies ?? BODIES[backend.dialect],
+    heartbeat: backend.heartbeat,
+    onClientGone: backend.onClientGone,
     timeouts: {
       connectMs: milliseconds(connect),
       headersMs: milliseconds(headers),
@@ -129,6 +139,11 @@ function toRoute(route: RouteSettings): RouteConfig {
     model: route.model,
     to: toTarget(route.to),
     stripPrefix: route.stripPrefix,
+    timeouts: {
+      headersMs: perhapsMilliseconds(route.timeouts?.headers),
+      bodyIdleMs: perhapsMilliseconds(route.timeouts?.bodyIdle),
+    },
+    bodies: route.bodies,
   }
 }
 
@@ -145,6 +160,10 @@ function recordOf<Value>(entries: readonly (readonly [string, Value])[]): Record
 /** The schema let only parseable durations through. */
 function milliseconds(duration: string | number): number {
   return parseDuration(duration) ?? 0
+}
+
+function perhapsMilliseconds(duration: string | number | undefined): number | undefined {
+  return duration === undefined ? undefined : milliseconds(duration)
 }
 
 function bytes(size: string | number): number {

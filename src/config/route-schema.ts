@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { WORKLOADS } from './config.js'
+import { BODIES, WORKLOADS } from './config.js'
 import { TARGET_TITLE } from './formats.js'
 import * as term from './terms.js'
 
@@ -8,6 +8,26 @@ const method = Type.String({
   title: 'an HTTP method like "POST"',
   examples: ['POST'],
 })
+
+const timeouts = Type.Object(
+  {
+    headers: Type.Optional(
+      term.duration({
+        description: 'How long the backend may take until its reply begins. 0: no limit.',
+      }),
+    ),
+    bodyIdle: Type.Optional(
+      term.duration({
+        description: 'How long the backend may be silent within a reply. 0: no limit.',
+      }),
+    ),
+  },
+  {
+    ...term.CLOSED,
+    description:
+      "Limits for the requests of this route; what is left out is as the backend's `timeouts` say.",
+  },
+)
 
 /** One of the user's own routes. */
 export const route = Type.Object(
@@ -54,6 +74,15 @@ export const route = Type.Object(
       description: 'Cut the fixed part of a `/*` path off before forwarding.',
       default: false,
     }),
+    timeouts: Type.Optional(timeouts),
+    bodies: Type.Optional(
+      Type.Enum([...BODIES], {
+        type: 'string',
+        title: term.oneOf(BODIES),
+        description:
+          "What becomes of the request bodies of this route. Left out: as the backend's `bodies` say.",
+      }),
+    ),
   },
   {
     ...term.CLOSED,

@@ -22,6 +22,41 @@ const listen = Type.Object(
       description: "The most that a request's headers may measure together.",
       default: '32KiB',
     }),
+    maxUrlBytes: term.size({
+      description:
+        "The most that a request's target, so path and query, may measure; a longer one is refused with 414. 0: no limit but `maxHeaderBytes`.",
+      default: '16KiB',
+    }),
+    maxHeaders: term.wholeNumber({
+      description:
+        'The most header lines that a request may have; more are refused with 431. 0: no limit.',
+      default: 100,
+    }),
+    bodyTimeout: term.duration({
+      description:
+        "How long a client may be silent within a request's body; then it gets 408 and its connection is closed. 0: no limit.",
+      default: '60s',
+    }),
+    maxConnections: term.wholeNumber({
+      description:
+        "Clients' connections at once; one more is closed as soon as it is accepted. 0: no limit.",
+      default: 4096,
+    }),
+    maxRequestsPerConnection: term.wholeNumber({
+      description:
+        'Requests on one connection; the last is answered with `Connection: close`. 0: no limit.',
+      default: 0,
+    }),
+    maxEventLoopDelay: term.duration({
+      description:
+        'While the gateway itself lags behind by more than this, new requests are answered with 503. 0: never.',
+      default: '1s',
+    }),
+    heartbeatInterval: term.duration({
+      description:
+        'How often a client that waits is told that its request lives, in the way that `heartbeat` of the backend says. 0: never.',
+      default: '5s',
+    }),
     keepAliveTimeout: term.duration({
       description: "How long a client's idle connection is kept open.",
       default: '75s',

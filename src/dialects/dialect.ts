@@ -23,6 +23,15 @@ export interface Dialect {
   readonly stopSignals: readonly NodeJS.Signals[]
   /** Whether a POST that it does not know waits for the work that is running there before it is refused. */
   readonly unknownPostsWait: boolean
+  /** What ends a request there besides closing its connection: `genkey`, an abort that names the request's key. */
+  readonly cancels: 'connection' | 'genkey'
+  /** Whether it can do nothing else while it writes a reply, so that a slow client must not hold it up. */
+  readonly locksWhileWriting: boolean
+  /**
+   * WebSockets: work that holds a lease as long as it is open; a line of news that outlives its lease; or none, so
+   * that an offer of one is served as a plain request.
+   */
+  readonly webSockets: 'work' | 'news' | 'none'
   /** Paths that this dialect knows under another name. */
   readonly rewrites: ReadonlyMap<string, string>
 }

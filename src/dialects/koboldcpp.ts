@@ -22,6 +22,9 @@ export const koboldcpp: Dialect = {
   keepsConnections: false,
   stopSignals: ['SIGINT', 'SIGTERM', 'SIGKILL'],
   unknownPostsWait: true,
+  cancels: 'genkey',
+  locksWhileWriting: true,
+  webSockets: 'none',
   rewrites: new Map([['/embeddings', '/v1/embeddings']]),
 }
 

@@ -13,6 +13,9 @@ function web(name: DialectName, probePath: string, judge: Dialect['judge']): Dia
     keepsConnections: true,
     stopSignals: TERM_THEN_KILL,
     unknownPostsWait: false,
+    cancels: 'connection',
+    locksWhileWriting: false,
+    webSockets: 'work',
     rewrites: NO_REWRITES,
   }
 }
@@ -26,9 +29,13 @@ export const a1111 = web('a1111', '/sdapi/v1/options', (reply) =>
   reply.status === 200 ? READY : stillLoading(reply),
 )
 
-export const comfyui = web('comfyui', '/system_stats', (reply) =>
-  reply.status === 200 ? READY : stillLoading(reply),
-)
+/** Every page of it holds a WebSocket open all day, for news of its queue. */
+export const comfyui: Dialect = {
+  ...web('comfyui', '/system_stats', (reply) =>
+    reply.status === 200 ? READY : stillLoading(reply),
+  ),
+  webSockets: 'news',
+}
 
 /** Any HTTP answer at all shows that a program of unknown kind is up. */
 export const generic = web('generic', '/', () => READY)

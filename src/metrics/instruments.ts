@@ -48,11 +48,7 @@ function requestCounts(registry: Registry) {
   return {
     requests: counter('gatehouse_requests_total', 'Requests that are over.', OUTCOME_LABELS),
     events: counter('gatehouse_stream_events_total', 'Events streamed to clients.', WORK_LABELS),
-    requestBytes: counter(
-      'gatehouse_request_bytes_total',
-      'Bytes of request bodies that were read whole.',
-      WORK_LABELS,
-    ),
+    requestBytes: counter('gatehouse_request_bytes_total', 'Bytes of request bodies.', WORK_LABELS),
     responseBytes: counter(
       'gatehouse_response_bytes_total',
       'Bytes of reply bodies taken from backends.',
@@ -75,6 +71,12 @@ function backendEvents(registry: Registry) {
       help: 'From the begin of a start until the backend was ready.',
       labelNames: ['backend'],
       buckets: SECONDS,
+      registers,
+    }),
+    replays: new Counter({
+      name: 'gatehouse_replays_total',
+      help: 'Requests sent again because their backend had ended before it answered.',
+      labelNames: ['backend'],
       registers,
     }),
     crashes: new Counter({

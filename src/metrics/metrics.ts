@@ -14,6 +14,7 @@ export interface MeasuredExchange {
   readonly startWaitMs: number | undefined
   readonly firstByteMs: number | undefined
   readonly durationMs: number
+  readonly replays: number
   readonly requestBytes: number
   readonly responseBytes: number
   readonly events: number | undefined
@@ -63,6 +64,7 @@ export class Metrics {
     const { queueWaitMs, startWaitMs } = exchange
     if (queueWaitMs === undefined || startWaitMs === undefined) return
     const bound = this.#bind(backend, workload)
+    if (exchange.replays > 0) this.#instruments.replays.inc({ backend }, exchange.replays)
     bound.requestDuration.observe(exchange.durationMs / 1000)
     bound.queueWait.observe(queueWaitMs / 1000)
     bound.startWait.observe(startWaitMs / 1000)

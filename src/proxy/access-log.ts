@@ -40,6 +40,7 @@ function line(report: ExchangeReport): Record<string, unknown> {
     requestBytes: report.requestBytes,
     responseBytes: report.responseBytes,
     events: report.events,
+    replays: report.replays > 0 ? report.replays : undefined,
     why: report.outcome === 'ok' || report.cause === undefined ? undefined : why(report.cause),
   }
 }

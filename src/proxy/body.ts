@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Leaving } from '../departure.js'
 import { GatehouseError } from '../errors.js'
+import { watchBody } from './body-stall.js'
+import { sendContinue } from './continue.js'
 
 /** How long a client whose body is refused may go on sending before its connection is cut. */
 const LINGER_MS = 2_000
@@ -15,34 +17,52 @@ export function hasBody(raw: IncomingMessage): boolean {
   )
 }
 
+export interface BodyLimits {
+  readonly bytes: number
+  /** How long the client may be silent; 0: as long as it likes. */
+  readonly idleMs: number
+}
+
 /**
- * Reads a whole body of at most `limitBytes`. Rejects with GATEHOUSE_BODY_TOO_LARGE as soon as it is known to be
- * longer, and with the signal's reason when the client leaves.
+ * Reads a whole body of at most so many bytes, which a client that waits for leave to send it is given. Rejects with
+ * GATEHOUSE_BODY_TOO_LARGE as soon as it is known to be longer, with GATEHOUSE_REQUEST_TIMEOUT when the client falls
+ * silent, and with the signal's reason when it leaves.
  */
 export function readBody(
   raw: IncomingMessage,
-  limitBytes: number,
+  limits: BodyLimits | number,
   signal: Leaving,
 ): Promise<Buffer> {
+  const { bytes: limitBytes, idleMs } =
+    typeof limits === 'number' ? { bytes: limits, idleMs: 0 } : limits
   if (!hasBody(raw)) return Promise.resolve(NOTHING)
   if (Number(raw.headers['content-length'] ?? 0) > limitBytes) {
     return Promise.reject(refuse(raw, limitBytes))
   }
-  return new Promise((resolve, reject) => {
+  sendContinue(raw)
+  return new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    const leave = () => reject(signal.reason)
+    const fail = (error: unknown) => {
+      endWatch()
+      reject(error)
+    }
+    const leave = () => fail(signal.reason)
+    const endWatch = watchBody(raw, idleMs, () => {
+      fail(new GatehouseError('GATEHOUSE_REQUEST_TIMEOUT'))
+    })
     signal.addEventListener('abort', leave, { once: true })
     raw.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size <= limitBytes) chunks.push(chunk)
-      else reject(refuse(raw, limitBytes))
+      else fail(refuse(raw, limitBytes))
     })
     raw.once('end', () => {
+      endWatch()
       signal.removeEventListener('abort', leave)
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size))
     })
-    raw.once('error', reject)
+    raw.once('error', fail)
   })
 }
 

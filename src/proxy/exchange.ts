@@ -4,8 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Lease } from '../backends/lease.js'
 import { Departure } from '../departure.js'
 import { type ErrorCode, GatehouseError } from '../errors.js'
+import { ClientReply } from './client-reply.js'
 import type { Forwarded } from './forward.js'
+import { keepProbing } from './half-close.js'
 import type { ExchangeRecorder, Outcome } from './recorder.js'
+import type { WebSocketOffer } from './upgrade.js'
 
 const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   GATEHOUSE_CLIENT_GONE: 'client_gone',
@@ -15,6 +18,7 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   GATEHOUSE_UPSTREAM_TIMEOUT: 'timeout',
   GATEHOUSE_UNREACHABLE: 'upstream_error',
   GATEHOUSE_UPSTREAM_FAILED: 'upstream_error',
+  GATEHOUSE_UPSTREAM_BROKEN: 'upstream_broken',
   GATEHOUSE_INTERNAL: 'upstream_error',
 }
 
@@ -45,20 +49,32 @@ export class Exchange {
   /** Undefined while it was not read whole. */
   body: Buffer | undefined
   lease: Lease | undefined
+  /** How often it was sent again, because its backend had ended. */
+  replays = 0
+  readonly answer: ClientReply
+  readonly #address: string
   readonly #arrivedAt = performance.now()
   /** Kept, because a request forgets its socket once that is gone. */
   readonly #socket: Socket
   #isOver = false
   #tellOver: (() => void) | undefined
+  #endProbing: (() => void) | undefined
   /** Aborts when the client leaves before its reply is complete. */
   readonly gone = new Departure()
 
-  constructor(request: FastifyRequest, reply: FastifyReply) {
+  /** Its client offers to go on as a WebSocket. */
+  readonly offer: WebSocketOffer | undefined
+
+  constructor(request: FastifyRequest, reply: FastifyReply, offer?: WebSocketOffer) {
+    this.offer = offer
     this.request = request
     this.reply = reply
     this.#socket = request.raw.socket
+    this.#address = request.ip // kept for the same reason
+    this.answer = new ClientReply(reply.raw, () => reply.hijack())
     // A pipelined request has no socket of its own until its turn comes: its reply never says that it closed.
     this.#socket.once('close', this.#onClose)
+    this.#socket.once('end', this.#onEnd)
     reply.raw.once('close', this.#onClose)
   }
 
@@ -76,14 +92,36 @@ export class Exchange {
     })
   }
 
+  /** Its client's connection ends with this reply. */
+  closeAfterwards(): void {
+    this.reply.raw.shouldKeepAlive = false
+  }
+
+  /** Ends the reply now, so that nobody takes it for complete. */
+  breakOff(): void {
+    if (this.reply.raw.headersSent) this.answer.breakOff()
+    else this.#socket.destroy()
+  }
+
   readonly #onClose = () => {
     this.#socket.off('close', this.#onClose)
+    this.#socket.off('end', this.#onEnd)
+    this.#endProbing?.()
     this.reply.raw.off('close', this.#onClose)
     this.#isOver = true
     if (!this.reply.raw.writableFinished) {
       this.gone.leave(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
     }
     this.#tellOver?.()
+  }
+
+  /** The client sends no more; whether it still reads is to be found out. */
+  readonly #onEnd = () => {
+    const { raw } = this.reply
+    const isGone = () => void this.#socket.destroy()
+    // Before its answer, a client of HTTP/1.0 cannot be asked whether it is still there.
+    if (raw.req.httpVersionMinor < 1 && !raw.headersSent) return isGone()
+    this.#endProbing = keepProbing(this.#socket, () => this.answer.probe(), isGone)
   }
 
   answered(forwarded: Forwarded, recorder: ExchangeRecorder): void {
@@ -114,6 +152,7 @@ export class Exchange {
   }
 
   #outcome(forwarded: Forwarded, status: number): Outcome {
+    if (status === 101) return 'ok' // a tunnel ends by one side's leaving
     if (forwarded.end === 'broken') return 'upstream_broken'
     if (forwarded.end === 'client_gone' || this.gone.aborted) return 'client_gone'
     return status >= 500 ? 'upstream_error' : 'ok'
@@ -124,7 +163,7 @@ export class Exchange {
     const { request, lease, destination } = this
     recorder.exchanged({
       requestId: request.id,
-      client: request.ip,
+      client: this.#address,
       method: request.method,
       path: pathOf(request.raw.url ?? ''),
       backend: destination.backend,
@@ -136,7 +175,8 @@ export class Exchange {
       startWaitMs: lease?.startWaitMs,
       firstByteMs: forwarded && forwarded.firstByteAt - this.#arrivedAt,
       durationMs: performance.now() - this.#arrivedAt,
-      requestBytes: this.body?.length ?? 0,
+      requestBytes: this.body?.length || (forwarded?.requestBytes ?? 0),
+      replays: this.replays,
       responseBytes: forwarded?.responseBytes ?? 0,
       events: forwarded?.events,
       cause,

@@ -2,27 +2,31 @@
  * Header lines as flat lists (name, value, name, value): order, repeats and spelling survive both ways.
  * Duties and their sources: RFC 9110 7.6.1 (hop-by-hop), 7.6.3 (Via); RFC 9112 6 (framing).
  */
-const HOP_BY_HOP = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
   'proxy-authenticate',
   'proxy-authorization',
   'te',
-  'trailer',
   'transfer-encoding',
   'upgrade',
 ])
-/** Written anew towards the backend; `expect` has been answered by us already. */
+/**
+ * Written anew towards the backend, or not at all: `expect` has been answered by us already, and the trailers of a
+ * request are dropped.
+ */
 const REQUEST_OWN = new Set([
   ...HOP_BY_HOP,
   'host',
   'content-length',
   'expect',
+  'trailer',
   'via',
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-proto',
+  'x-request-id',
 ])
 const VIA = '1.1 gatehouse'
 /** The usual values of a Connection line, which name no other line. */
@@ -35,6 +39,8 @@ export interface Sender {
   readonly address: string
   /** Whether the peer's own X-Forwarded-* lines are believed. */
   readonly trusted: boolean
+  /** The name of this one request, in our log and in the backend's. */
+  readonly requestId: string
 }
 
 /** The lines to send to a backend: the client's end-to-end lines, then our own. */
@@ -59,19 +65,7 @@ function addOwnLines(lines: string[], theirs: Map<string, string>, sender: Sende
   lines.push('x-forwarded-for', before ? `${before}, ${sender.address}` : sender.address)
   if (host) lines.push('x-forwarded-host', host)
   lines.push('x-forwarded-proto', believed('x-forwarded-proto') ?? 'http')
-  lines.push('via', via ? `${via}, ${VIA}` : VIA)
-  return lines
-}
-
-/** The lines to send to the client: all of the backend's that are not about its own connection. */
-export function replyLines(rawHeaders: readonly Buffer[]): string[] {
-  const received = rawHeaders.map((part) => part.toString('latin1'))
-  const named = connectionNames(received)
-  const lines: string[] = []
-  eachLine(received, (name, value) => {
-    const lower = name.toLowerCase()
-    if (!HOP_BY_HOP.has(lower) && !named.has(lower)) lines.push(name, value)
-  })
+  lines.push('via', via ? `${via}, ${VIA}` : VIA, 'x-request-id', sender.requestId)
   return lines
 }
 
@@ -84,7 +78,7 @@ export function lineValue(lines: readonly string[], name: string): string | unde
 }
 
 /** The names that the Connection lines declare to be of this hop only. */
-function connectionNames(lines: readonly string[]): ReadonlySet<string> {
+export function connectionNames(lines: readonly string[]): ReadonlySet<string> {
   const declared: string[] = []
   eachLine(lines, (name, value) => {
     if (name.length !== 'connection'.length || name.toLowerCase() !== 'connection') return
@@ -96,6 +90,9 @@ function connectionNames(lines: readonly string[]): ReadonlySet<string> {
   )
 }
 
-function eachLine(lines: readonly string[], visit: (name: string, value: string) => void): void {
+export function eachLine(
+  lines: readonly string[],
+  visit: (name: string, value: string) => void,
+): void {
   for (let at = 0; at + 1 < lines.length; at += 2) visit(lines[at] ?? '', lines[at + 1] ?? '')
 }

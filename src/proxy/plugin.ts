@@ -1,11 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Admission, type AdmitParts } from './admit.js'
+import { Admission, type AdmitParts, type Routing } from './admit.js'
+import type { OwnAnswer } from './face.js'
 import { lineValue } from './headers.js'
+import { createHeadCheck, type HeadLimits } from './request-head.js'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+const NOTHING_TO_SAY: OwnAnswer = { status: 204, headers: {}, body: '' }
 
-/** Everything that is not the gateway's own endpoint belongs to the workloads. */
-export function registerProxy(app: FastifyInstance, parts: AdmitParts): void {
+/** Everything that is not the gateway's own endpoint belongs to the workloads; every request's head is checked. */
+export function registerProxy(
+  app: FastifyInstance,
+  parts: AdmitParts,
+  limits: HeadLimits,
+): Admission {
   const admission = new Admission(parts)
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const type = lineValue(request.raw.rawHeaders, 'content-type')
@@ -17,12 +24,25 @@ export function registerProxy(app: FastifyInstance, parts: AdmitParts): void {
   // Fastify cannot parse is the backend's to judge, so it is hidden from Fastify until the handler is reached.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  app.addHook('onRequest', ({ raw }, _reply, done) => {
+  const checkHead = createHeadCheck(limits)
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    checkHead(raw)
+    if (raw.url === '*') return answerForAll(parts.routing(), reply)
     if (!raw.url?.startsWith('/gatehouse/')) raw.headers['content-type'] = undefined
     done()
   })
+  // Who ends only its own side of a connection still has its answer: see half-close.ts.
+  Object.assign(app.server, { httpAllowHalfOpen: true })
   // Each request of a pipeline listens for the end of the connection that they share.
   app.server.on('connection', (socket) => socket.setMaxListeners(0))
   app.route({ method: METHODS, url: '/*', handler })
   app.setNotFoundHandler(handler)
+  return admission
+}
+
+/** `OPTIONS *` asks what the gateway as a whole can do, and is answered like a preflight to any path. */
+function answerForAll({ matcher, face }: Routing, reply: FastifyReply): void {
+  const match = matcher.match({ method: 'OPTIONS', path: '/', headers: {} })
+  const answer = face.answer(match) ?? NOTHING_TO_SAY
+  void reply.status(answer.status).headers(answer.headers).send(answer.body)
 }

@@ -1,73 +1,94 @@
-import httpProxy from '@fastify/http-proxy'
+import { type IncomingHttpHeaders, METHODS, ServerResponse } from 'node:http'
+import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Lease } from '../backends/lease.js'
-import type { Pool } from '../backends/pool.js'
-import { GatehouseError } from '../errors.js'
-import { Exchange } from './exchange.js'
-import { upstreamError } from './upstream-error.js'
+import { Dispatcher } from 'undici'
+import { replyHeaders } from './raw-door-headers.js'
+import { type RawDoorParts, Visit } from './raw-door-visit.js'
 
-const PREFIX = '/gatehouse/backends/:name'
-/** Lines of the hop to the backend; the plugin drops the others by itself. */
-const REPLY_HOP = ['connection', 'keep-alive', 'proxy-connection']
-const REQUEST_HOP = ['connection', 'expect', 'keep-alive', 'proxy-connection', 'upgrade']
+const DOOR = '/gatehouse/backends'
+/** A proxy opens no tunnel with CONNECT, and TRACE would show its own lines to the client. */
+const NOT_SERVED = new Set(['CONNECT', 'TRACE'])
+const VISIT = Symbol('visit')
+/** The only thing of ours that reply-from hands on to its dispatcher is the headers object. */
+type TaggedHeaders = IncomingHttpHeaders & { [VISIT]?: Visit }
 
 /**
  * `/gatehouse/backends/NAME/*`: straight to one backend's own pages, started if it is down, past lanes and routes.
- * The options undo what the plugin does by default (proxy-duties 6): it retries, caps connections, keeps them open,
- * and names addresses in its errors.
+ * Options and a dispatcher of ours undo what the plugin does by default (proxy-duties 6).
  */
-export function registerRawDoor(app: FastifyInstance, pool: Pool): void {
-  const leases = new WeakMap<object, Lease>()
-  const leaseOf = (request: object) => leases.get(request)
-  void app.register(httpProxy, {
-    upstream: '',
-    prefix: PREFIX,
-    rewritePrefix: '/',
-    internalRewriteLocationHeader: false, // it would write the name of the parameter, not its value
-    undici: { connections: null, pipelining: 0, headersTimeout: 0, bodyTimeout: 0 },
-    preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
-      leases.set(request.raw, await lease(request, reply, pool))
-    },
-    replyOptions: {
-      getUpstream: (request) => leaseOf(request.raw)?.origin ?? '',
-      retryDelay: () => null,
-      rewriteRequestHeaders: (_request, headers) => without(headers, REQUEST_HOP),
-      rewriteHeaders: (headers, request) => {
-        return inside(without(headers, REPLY_HOP), request?.params)
-      },
-      onError: (reply, { error }) => {
-        const backend = leaseOf(reply.request.raw)?.config.name ?? ''
-        reply.send(upstreamError(error, backend))
-      },
-    },
+export function registerRawDoor(app: FastifyInstance, parts: RawDoorParts): void {
+  const methods = METHODS.filter((method) => !NOT_SERVED.has(method))
+  const quiet = app.log.child({}, { level: 'error' })
+  void app.register((scope, _options, done) => {
+    const known = new Set<string>(scope.supportedMethods)
+    for (const method of methods) {
+      if (!known.has(method)) scope.addHttpMethod(method, { hasBody: true })
+    }
+    scope.setChildLoggerFactory(() => quiet) // the plugin's own lines would repeat the access log's
+    // Bodies pass whatever their type, so Fastify, which refuses types that it cannot read, sees this one only.
+    scope.addHook('onRequest', ({ raw }, _reply, next) => {
+      raw.headers['content-type'] = 'application/octet-stream'
+      next()
+    })
+    void scope.register(httpProxy, { ...options(parts), httpMethods: methods })
+    done()
   })
 }
 
-/** The lease ends with the reply, whatever becomes of it. */
-async function lease(request: FastifyRequest, reply: FastifyReply, pool: Pool): Promise<Lease> {
-  const { name } = request.params as { name: string }
-  const backend = pool.get(name)
-  if (!backend) throw new GatehouseError('GATEHOUSE_NO_ROUTE')
-  const { client, gone: signal } = new Exchange(request, reply)
-  const ask = { client, signal, wake: true, lane: false, onlyIdle: false }
-  const granted = await backend.lease(ask)
-  reply.raw.once('close', () => granted.end())
-  return granted
+function options(parts: RawDoorParts): FastifyHttpProxyOptions {
+  const visits = new WeakMap<object, Visit>()
+  const visitOf = (request: { raw: object }) => visits.get(request.raw)
+  return {
+    upstream: '',
+    prefix: `${DOOR}/:name`,
+    // The plugin would resolve the client's path as a URL: it refuses `//x` and `/..x`, and alters others.
+    preRewrite: () => `${DOOR}/-/`,
+    internalRewriteLocationHeader: false, // it would write the name of the parameter, not its value
+    disableRequestLogging: true,
+    undici: new LeasedDispatcher(),
+    preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
+      const visit = new Visit(request, reply, parts)
+      visits.set(request.raw, visit)
+      await visit.enter((request.params as { name: string }).name)
+    },
+    replyOptions: {
+      getUpstream: (request) => visitOf(request)?.lease.origin ?? '',
+      retryDelay: () => null,
+      rewriteRequestHeaders: (request, headers) => tagged(headers, visitOf(request)),
+      rewriteHeaders: (headers, request) => {
+        const visit = request && visitOf(request)
+        return visit ? replyHeaders(headers, visit.at(DOOR)) : headers
+      },
+      onResponse: (request, reply, { stream }) => {
+        // Fastify has set all lines by the time it pipes. The head leaves then, not with the first byte of the body;
+        // flushHeaders would write it in UTF-8, and alter bytes above 127.
+        const { raw } = reply
+        if (raw instanceof ServerResponse) raw.once('pipe', () => raw.write('', 'latin1'))
+        stream.once('error', () => visitOf(request)?.breakOff())
+        reply.send(stream)
+      },
+      onError: (reply, { error }) => {
+        // As reply-from does for answers: what is left of an upload is not read.
+        if (!reply.request.raw.complete) reply.header('connection', 'close')
+        reply.send(visitOf(reply.request)?.fail(error.cause ?? error) ?? error)
+      },
+    },
+  }
 }
 
-function without<Headers extends object>(headers: Headers, names: readonly string[]): Headers {
-  const kept = { ...headers }
-  for (const name of names) Reflect.deleteProperty(kept, name)
-  return kept
+/** Sends what the plugin asks for on the lease of the visit that it asks for. */
+class LeasedDispatcher extends Dispatcher {
+  override dispatch(
+    { method, headers }: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): boolean {
+    const visit = (headers as TaggedHeaders)[VISIT]
+    if (!visit) throw new TypeError('a request that did not come through the raw door')
+    visit.dispatch(method, handler)
+    return true
+  }
 }
 
-/** A page that sends the browser to another of its paths keeps it behind this door. */
-function inside<Headers extends { location?: unknown }>(
-  headers: Headers,
-  params: unknown,
-): Headers {
-  const { location } = headers
-  if (typeof location !== 'string' || !/^\/(?!\/)/.test(location)) return headers
-  const { name } = params as { name: string }
-  return { ...headers, location: `${PREFIX.replace(':name', name)}${location}` }
+function tagged(headers: IncomingHttpHeaders, visit: Visit | undefined): TaggedHeaders {
+  return visit ? { ...headers, [VISIT]: visit } : headers
 }

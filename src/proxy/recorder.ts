@@ -27,6 +27,8 @@ export interface ExchangeReport {
   /** Undefined when no byte came. */
   readonly firstByteMs: number | undefined
   readonly durationMs: number
+  /** How often it was sent again, because its backend had ended. */
+  readonly replays: number
   readonly requestBytes: number
   readonly responseBytes: number
   /** Events of an event stream; undefined for other replies. */

@@ -9,6 +9,8 @@ const UNREACHABLE = new Set([
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
 ])
+/** As a backend does that closes an idle connection at the moment at which it is used again. */
+const CLOSED = new Set(['UND_ERR_SOCKET', 'UPSTREAM_RESET', 'EPIPE'])
 const TIMED_OUT = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
 export function isUnreachable(error: unknown): boolean {
@@ -22,6 +24,11 @@ export function upstreamError(cause: unknown, backend: string): GatehouseError {
   if (isUnreachable(cause)) return new GatehouseError('GATEHOUSE_UNREACHABLE', facts)
   if (TIMED_OUT.has(codeOf(cause))) return new GatehouseError('GATEHOUSE_UPSTREAM_TIMEOUT', facts)
   return new GatehouseError('GATEHOUSE_UPSTREAM_FAILED', facts)
+}
+
+/** The connection ended before a byte of an answer came. */
+export function isClosed(error: unknown): boolean {
+  return CLOSED.has(codeOf(error))
 }
 
 function codeOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { jsonModel } from './json-model.js'
+import { jsonText } from './json-member.js'
 import { multipartField } from './multipart-field.js'
 
 /**
@@ -7,5 +7,5 @@ import { multipartField } from './multipart-field.js'
  * undefined: none, or one longer than 1 KiB. Never throws; takes time linear in the body's length.
  */
 export function modelOf(body: Buffer, contentType: string | undefined): string | undefined {
-  return jsonModel(body) ?? multipartField(body, contentType, 'model')
+  return jsonText(body, 'model') ?? multipartField(body, contentType, 'model')
 }

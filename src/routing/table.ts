@@ -52,6 +52,10 @@ export const TABLE: readonly Row[] = Object.freeze([
     ['comfy-ws', '/ws', 'comfyui', 'ComfyUI progress over a WebSocket'],
   ]),
 
+  ...rowsOf({ ...work(TEXT, GET), upgrade: true }, [
+    ['realtime', '/v1/realtime', 'openai', 'OpenAI Realtime, over a WebSocket'],
+  ]),
+
   ...rowsOf(own('meta', 'all'), [
     ['version', '*/api/extra/version', 'kobold', 'What the backends can do'],
     ['perf', '*/api/extra/perf', 'kobold', 'Speeds and counters'],

@@ -14,6 +14,13 @@ t.test('an empty object is a sound file and gets every default', async (t) => {
       port: 5050,
       headerTimeoutMs: 10_000,
       maxHeaderBytes: 32_768,
+      maxUrlBytes: 16_384,
+      maxHeaders: 100,
+      bodyTimeoutMs: 60_000,
+      maxConnections: 4096,
+      maxRequestsPerConnection: 0,
+      maxEventLoopDelayMs: 1_000,
+      heartbeatIntervalMs: 5_000,
       keepAliveTimeoutMs: 75_000,
       drainTimeoutMs: 30_000,
       bufferBytes: 67_108_864,
@@ -44,6 +51,8 @@ t.test('a backend gets every default', async (t) => {
       livenessIntervalMs: 10_000,
       requestTimeoutMs: 0,
       bodies: 'buffer',
+      heartbeat: 'events',
+      onClientGone: 'cancel',
       timeouts: { connectMs: 10_000, headersMs: 0, bodyIdleMs: 0 },
     },
   ])
@@ -135,7 +144,10 @@ t.test('routes are told in one form', async (t) => {
       { path: '/c', to: 'text', method: ['GET', 'Head'], header: { 'X-Kind': 'a*' }, model: 'q*' },
     ],
   })
-  const plain = { methods: [], headers: {}, model: undefined, stripPrefix: false }
+  const plain = {
+    ...{ methods: [], headers: {}, model: undefined, stripPrefix: false, bodies: undefined },
+    timeouts: { headersMs: undefined, bodyIdleMs: undefined },
+  }
   t.same(routes, [
     { ...plain, path: '/a', to: { workload: 'text' } },
     { ...plain, path: '/b/*', methods: ['POST'], to: { backend: 'coder' }, stripPrefix: true },
@@ -147,6 +159,20 @@ t.test('routes are told in one form', async (t) => {
       model: 'q*',
       to: { workload: 'text' },
     },
+  ])
+})
+
+t.test("a route may set its backend's limits and body handling aside, a part or all", async (t) => {
+  const { routes } = configOf({
+    backends: { coder: { ...external, serves: ['text'] } },
+    routes: [
+      { path: '/a', to: 'text', timeouts: { headers: '5s' } },
+      { path: '/b', to: 'text', timeouts: { headers: 0, bodyIdle: '2m' }, bodies: 'stream' },
+    ],
+  })
+  t.match(routes, [
+    { timeouts: { headersMs: 5_000, bodyIdleMs: undefined }, bodies: undefined },
+    { timeouts: { headersMs: 0, bodyIdleMs: 120_000 }, bodies: 'stream' },
   ])
 })
 

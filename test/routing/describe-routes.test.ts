@@ -16,6 +16,8 @@ const routes: RouteConfig[] = [
     model: 'qwen*',
     to: { backend: 'coder' },
     stripPrefix: true,
+    timeouts: { headersMs: undefined, bodyIdleMs: undefined },
+    bodies: undefined,
   },
   {
     path: '/draw',
@@ -24,6 +26,8 @@ const routes: RouteConfig[] = [
     model: undefined,
     to: { workload: 'image' },
     stripPrefix: false,
+    timeouts: { headersMs: undefined, bodyIdleMs: undefined },
+    bodies: undefined,
   },
 ]
 

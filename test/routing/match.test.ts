@@ -6,8 +6,17 @@ import { createMatcher, type RoutedCall } from '../../src/routing/match.js'
 import { upstreamPath } from '../../src/routing/upstream-path.js'
 
 function route(path: string, rest: Partial<RouteConfig> = {}): RouteConfig {
-  const defaults = { methods: [], headers: {}, model: undefined, stripPrefix: false }
-  return { ...defaults, to: { backend: 'b' }, ...rest, path }
+  return {
+    methods: [],
+    headers: {},
+    model: undefined,
+    stripPrefix: false,
+    timeouts: { headersMs: undefined, bodyIdleMs: undefined },
+    bodies: undefined,
+    to: { backend: 'b' },
+    ...rest,
+    path,
+  }
 }
 
 function call(method: string, url: string, rest: Partial<RoutedCall> = {}): RoutedCall {
@@ -144,6 +153,8 @@ t.test('matching never throws, and a model that is not needed changes nothing', 
       model: fc.option(text, { nil: undefined }),
       to: fc.constant({ workload: 'text' } as const),
       stripPrefix: fc.boolean(),
+      timeouts: fc.constant({ headersMs: undefined, bodyIdleMs: undefined }),
+      bodies: fc.constant(undefined),
     }),
     { maxLength: 4 },
   )

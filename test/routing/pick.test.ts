@@ -21,6 +21,8 @@ function backend(name: string, ...serves: Workload[]): BackendConfig {
     livenessIntervalMs: 0,
     requestTimeoutMs: 0,
     bodies: 'buffer',
+    heartbeat: 'events',
+    onClientGone: 'cancel',
     timeouts: { connectMs: 0, headersMs: 0, bodyIdleMs: 0 },
   }
 }
@@ -32,6 +34,8 @@ const routes: RouteConfig[] = ['image', 'comfy', 'gone'].map((name) => ({
   model: undefined,
   to: { backend: name },
   stripPrefix: false,
+  timeouts: { headersMs: undefined, bodyIdleMs: undefined },
+  bodies: undefined,
 }))
 const matcher = createMatcher(routes)
 const matchOf = (method: string, path: string) => matcher.match({ method, path, headers: {} })

@@ -160,7 +160,7 @@ t.test('every row of the table is met by one of the paths above', async (t) => {
     ),
   )
   const rest = TABLE.map(({ id }) => id).filter((id) => !met.has(id))
-  t.same(rest, ['comfy-ws'])
+  t.same(rest, ['comfy-ws', 'realtime'])
   t.equal(new Set(TABLE.map(({ id }) => id)).size, TABLE.length, 'ids are unique')
 })
 
@@ -220,11 +220,13 @@ t.test('paths that look alike are told apart', async (t) => {
   }
 })
 
-t.test('/ws is a WebSocket only when the request offers to become one', async (t) => {
+t.test('/ws and /v1/realtime are WebSockets only for a request that offers one', async (t) => {
   t.equal(matchOf('GET', '/ws', { upgrade: 'WebSocket' }).row.id, 'comfy-ws')
   t.equal(matchOf('GET', '/ws', { upgrade: 'h2c' }).row.id, 'other-look')
   t.equal(matchOf('GET', '/ws').row.id, 'other-look')
   t.equal(matchOf('POST', '/ws', { upgrade: 'websocket' }).row.id, 'other')
+  t.equal(matchOf('GET', '/v1/realtime', { upgrade: 'websocket' }).row.id, 'realtime')
+  t.equal(matchOf('GET', '/v1/realtime').row.id, 'other-look')
 })
 
 t.test('callers get their errors in the dialect of the path', async (t) => {

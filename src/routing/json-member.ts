@@ -7,43 +7,62 @@ const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
-const MAX_MODEL_BYTES = 1024
-// "model" with every letter written as an escape.
-const MAX_KEY_BYTES = 30
+const MAX_TEXT_BYTES = 1024
 // Beyond this a text is searched for its end natively: pictures and prompts, not names.
 const LONG_TEXT_BYTES = 256
 
-/**
- * The text under the key `model` at the top level of a JSON object, the last one if there are several,
- * read without parsing the rest: a body may be a long prompt or a picture. The same as JSON.parse finds
- * in whatever JSON.parse accepts, up to 1 KiB; in anything else, no promise but that it does not throw.
- */
-export function jsonModel(body: Buffer): string | undefined {
-  let at = afterSpace(body, body.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0)
-  if (body[at] !== OPEN_OBJECT) return undefined
-  let last = 0
-  let lastEnd = 0
-  at = afterSpace(body, at + 1)
-  while (body[at] === QUOTE) {
-    const keyEnd = textEnd(body, at + 1)
-    const value = afterSpace(body, afterByte(body, keyEnd + 1, COLON))
-    const valueEnd = afterValue(body, value)
-    if (isModelKey(body, at, keyEnd)) {
-      last = value
-      lastEnd = valueEnd
-    }
-    at = afterSpace(body, afterByte(body, valueEnd, COMMA))
-  }
-  return last === 0 ? undefined : textAt(body, last, lastEnd) // decoded once, however often it is repeated
+/** Where a value stands in a body: from `start` up to, not including, `end`. */
+export interface JsonPlace {
+  readonly start: number
+  readonly end: number
 }
 
-function isModelKey(body: Buffer, start: number, end: number): boolean {
-  return end - start - 1 <= MAX_KEY_BYTES && textAt(body, start, end + 1) === 'model'
+/**
+ * The text under this key at the top level of a JSON object, the last one if there are several, read without parsing
+ * the rest: a body may be a long prompt or a picture. The same as JSON.parse finds in whatever JSON.parse accepts, up
+ * to 1 KiB; in anything else, no promise but that it does not throw.
+ */
+export function jsonText(body: Buffer, key: string): string | undefined {
+  const place = jsonMember(body, key)
+  return place && textAt(body, place.start, place.end)
+}
+
+/** Whether the value under this key at the top level of a JSON object is `true`. */
+export function jsonIsTrue(body: Buffer, key: string): boolean {
+  const place = jsonMember(body, key)
+  return place !== undefined && body.toString('latin1', place.start, place.start + 4) === 'true'
+}
+
+/** Where the members of a JSON object begin, behind its brace; undefined: the body is no object. */
+export function jsonObjectStart(body: Buffer): number | undefined {
+  const at = afterSpace(body, body.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0)
+  return body[at] === OPEN_OBJECT ? at + 1 : undefined
+}
+
+/** Where the value of this key stands at the top level of a JSON object, the last one if there are several. */
+export function jsonMember(body: Buffer, key: string): JsonPlace | undefined {
+  const members = jsonObjectStart(body)
+  if (members === undefined) return undefined
+  let last: JsonPlace | undefined
+  let at = afterSpace(body, members)
+  while (body[at] === QUOTE) {
+    const keyEnd = textEnd(body, at + 1)
+    const start = afterSpace(body, afterByte(body, keyEnd + 1, COLON))
+    const end = afterValue(body, start)
+    if (isKey(body, { start: at, end: keyEnd }, key)) last = { start, end }
+    at = afterSpace(body, afterByte(body, end, COMMA))
+  }
+  return last
+}
+
+/** A letter of a key may be written as an escape of six. */
+function isKey(body: Buffer, { start, end }: JsonPlace, key: string): boolean {
+  return end - start - 1 <= key.length * 6 && textAt(body, start, end + 1) === key
 }
 
 /** The text that stands from its opening quote at `start` up to `end`; undefined if it is no text. */
 function textAt(body: Buffer, start: number, end: number): string | undefined {
-  if (body[start] !== QUOTE || end - start - 2 > MAX_MODEL_BYTES) return undefined
+  if (body[start] !== QUOTE || end - start - 2 > MAX_TEXT_BYTES) return undefined
   const json = body.toString('utf8', start, end)
   if (!json.includes('\\')) return json.slice(1, -1)
   try {

@@ -1,0 +1,119 @@
+import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
+import { filterContinue } from './unasked-continue.js'
+
+/** Undici's handler, also told which connection a request was given. */
+export interface UpstreamHandler extends Dispatcher.DispatchHandler {
+  /** Called before anything is sent. */
+  onConnection?(connection: Connection): void
+}
+
+export interface UpstreamOptions {
+  /** Whether a connection may carry a second request. */
+  readonly keepsConnections: boolean
+  /** In milliseconds; 0: no limit. */
+  readonly connectMs: number
+  readonly headersMs: number
+  readonly bodyIdleMs: number
+}
+
+/** The connections to one run of a backend: without a cap of their own, because the lane is the only queue. */
+export class Upstream {
+  readonly #origin: string
+  readonly #options: Client.Options
+  readonly #pool: Pool
+
+  constructor(origin: string, options: UpstreamOptions) {
+    this.#origin = origin
+    this.#options = {
+      connect: { timeout: options.connectMs },
+      headersTimeout: options.headersMs,
+      bodyTimeout: options.bodyIdleMs,
+      pipelining: options.keepsConnections ? 1 : 0,
+    }
+    const factory = (url: URL) => new Connection(url, this.#options)
+    this.#pool = new Pool(origin, { ...this.#options, connections: null, factory })
+  }
+
+  /** Sends on a connection that is open and free, else on a new one. */
+  dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): void {
+    this.#pool.dispatch(options, handler)
+  }
+
+  /** Sends on a connection that nothing was sent on before and nothing will be sent on after. */
+  dispatchAlone(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): void {
+    const connection = new Connection(new URL(this.#origin), { ...this.#options, pipelining: 0 })
+    connection.dispatch(options, handler)
+    connection.close().catch(() => {})
+  }
+
+  /** Takes no more requests; resolves when those under way have ended. */
+  async close(): Promise<void> {
+    await this.#pool.close()
+  }
+}
+
+/** One connection, for one request at a time. */
+export class Connection extends Client {
+  #socket: Socket | undefined
+  #isOpen = false
+  #awaitsHead = false
+  #readBefore = 0
+
+  constructor(origin: URL, { connect, ...options }: Client.Options) {
+    const open = buildConnector(typeof connect === 'function' ? {} : { ...connect })
+    super(origin, {
+      ...options,
+      connect: (to, done) => {
+        open(to, (...result) => {
+          const [, socket] = result
+          if (socket) this.#take(socket)
+          done(...result)
+        })
+      },
+    })
+    this.on('connect', () => {
+      this.#isOpen = true
+    })
+    this.on('disconnect', () => {
+      this.#isOpen = false
+    })
+  }
+
+  /** Whether it was open before the request that it is given: its other end may be closing it at this moment. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** Whether a byte has come since the request was given to it. */
+  get hasReplied(): boolean {
+    return this.#socket !== undefined && this.#socket.bytesRead > this.#readBefore
+  }
+
+  /** The head of a final answer has come: what follows is its body. */
+  headCame(): void {
+    this.#awaitsHead = false
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): boolean {
+    this.#awaitsHead = true
+    this.#readBefore = this.#isOpen ? (this.#socket?.bytesRead ?? 0) : 0
+    handler.onConnection?.(this)
+    return super.dispatch(options, handler)
+  }
+
+  #take(socket: Socket): void {
+    this.#socket = socket
+    // A socket that became a tunnel outlives its place here: what is read from it is no head any more.
+    prepare(socket, () => this.#awaitsHead && this.#isOpen && this.#socket === socket)
+  }
+}
+
+type Socket = NonNullable<Parameters<Parameters<ReturnType<typeof buildConnector>>[1]>[1]>
+
+function prepare(socket: Socket, awaitsHead: () => boolean): void {
+  // Undici takes a reset for the proper end of a reply that ends with its connection; by another name it is an error.
+  socket.prependListener('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ECONNRESET') error.code = 'UPSTREAM_RESET'
+  })
+  filterContinue(socket, awaitsHead)
+}

@@ -1,0 +1,177 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { GatehouseError } from '../errors.js'
+import { closeLingering } from './lingering-close.js'
+import { type ReplyHead, trailerLines } from './reply-head.js'
+import type { Waiting } from './waiting.js'
+
+/** What Node refuses to write as a reason phrase; a client may ignore any (RFC 9112 4). */
+const ODD_REASON = /[^\t\x20-\x7e\x80-\xff]/
+/** How long the last words of a broken reply may take to leave. */
+const LAST_WORDS_MS = 1_000
+/** Long enough for a client to have read what came before. */
+const RESET_AFTER_MS = 50
+/** With it, `destroy` makes a socket's end a reset (Node's lib/net.js). */
+const RESET = { resetAndClosing: true }
+
+type State = 'untouched' | 'held' | 'passing' | 'collecting' | 'over'
+
+/**
+ * The client's side of one exchange: every byte of an answer that is not Fastify's goes through here. A reply that
+ * was held by heartbeats has a status already; what a backend then answers is told in a form that fits it.
+ */
+export class ClientReply {
+  readonly raw: ServerResponse
+  readonly #takeOver: () => void
+  #state: State = 'untouched'
+  #waiting: Waiting | undefined
+  readonly #collected: Buffer[] = []
+  #hasLength = false
+  #isBetweenEvents: () => boolean = () => false
+
+  /** `takeOver` is called once, just before the first byte. */
+  constructor(raw: ServerResponse, takeOver: () => void) {
+    this.raw = raw
+    this.#takeOver = takeOver
+  }
+
+  /** Whether bytes of a backend's answer, or of what stands for it, have been written. */
+  get hasBegun(): boolean {
+    return this.#state !== 'untouched' && this.#state !== 'held'
+  }
+
+  /** Whether heartbeats have fixed its status. */
+  get isHeld(): boolean {
+    return this.#state === 'held'
+  }
+
+  /** Shows a client that waits that its request lives. */
+  beat(waiting: Waiting): void {
+    if (this.hasBegun || this.raw.destroyed) return
+    if (this.#state === 'untouched') this.#hold(waiting)
+    this.raw.write(waiting.beat)
+  }
+
+  /** Passes an interim answer on to whoever understands it (RFC 9110 15.2). */
+  interim(status: number, reason: string, lines: readonly string[]): void {
+    const { socket, req } = this.raw
+    if (this.hasBegun || this.isHeld || this.raw.headersSent || !socket) return
+    if (req.httpVersionMinor < 1) return
+    const head = [`HTTP/1.1 ${status} ${reason}`]
+    for (let at = 0; at + 1 < lines.length; at += 2) head.push(`${lines[at]}: ${lines[at + 1]}`)
+    socket.write(`${head.join('\r\n')}\r\n\r\n`, 'latin1')
+  }
+
+  /** Writes the head of a backend's final answer. */
+  begin(status: number, reason: string, head: ReplyHead): void {
+    if (this.#waiting) {
+      this.#state = this.#waiting.takes(status, head) ? 'passing' : 'collecting'
+      return
+    }
+    this.#takeOver()
+    if (!this.raw.req.complete) closeLingering(this.raw)
+    this.#state = 'passing'
+    this.#hasLength = head.hasLength
+    this.raw.writeHead(status, asReceived(reason), this.#fit(head))
+  }
+
+  /** Sends the head now, even if nothing of a body is there yet. */
+  flushHead(): void {
+    // `flushHeaders` would write the bytes of the lines as UTF-8.
+    if (this.#state === 'passing' && !this.#waiting) this.raw.write('', 'latin1')
+  }
+
+  /** Leaves the connection to a WebSocket: nothing of HTTP is written on it any more. */
+  becomeTunnel(): void {
+    this.#takeOver()
+    this.#state = 'over'
+  }
+
+  /** Returns false when the client does not keep up: `raw` then says `drain` once it has. */
+  write(chunk: Buffer): boolean {
+    if (this.#state === 'passing') return this.raw.write(chunk)
+    this.#collected.push(chunk)
+    return true
+  }
+
+  /** Ends the reply as complete. */
+  end(trailers: readonly Buffer[] | readonly string[] | null): void {
+    const isCollected = this.#state === 'collecting'
+    this.#state = 'over'
+    if (isCollected) return this.#tellHeld(this.#waiting?.refusal(Buffer.concat(this.#collected)))
+    if (trailers && trailers.length > 0) this.raw.addTrailers(trailerLines(trailers))
+    this.raw.end()
+  }
+
+  /** Tells the client of an error after heartbeats have fixed the status. */
+  fail(error: GatehouseError): void {
+    this.#state = 'over'
+    this.#tellHeld(this.#waiting?.failure(error))
+  }
+
+  /** Ends the reply so that nobody takes it for complete, after these words where there are any. */
+  breakOff(lastWords?: string): void {
+    this.#state = 'over'
+    if (lastWords === undefined || this.raw.destroyed) return this.#cut()
+    const cut = () => this.#cut()
+    const late = setTimeout(cut, LAST_WORDS_MS).unref()
+    this.raw.write(lastWords, () => {
+      clearTimeout(late)
+      cut()
+    })
+  }
+
+  /** From now on the reply is an event stream, into which words can be put where this says so. */
+  streamsEvents(isBetweenEvents: () => boolean): void {
+    this.#isBetweenEvents = isBetweenEvents
+  }
+
+  /** Writes something that means nothing to a client, so that one which is gone shows; false: not now. */
+  probe(): boolean {
+    if (this.isHeld) return this.#write(this.#waiting?.beat ?? '')
+    if (this.hasBegun || this.raw.headersSent)
+      return this.#isBetweenEvents() && this.#write(':\n\n')
+    if (this.raw.req.httpVersionMinor < 1) return false
+    this.interim(100, STATUS_CODES[100] ?? '', [])
+    return true
+  }
+
+  #write(words: string): true {
+    this.raw.write(words)
+    return true
+  }
+
+  /** Node announces trailers only where it can send them: behind chunks. */
+  #fit({ lines, hasTrailers, hasLength }: ReplyHead): string[] {
+    if (!hasTrailers || (!hasLength && this.raw.req.httpVersionMinor > 0)) return lines
+    return lines.filter((_part, at) => lines[at - (at % 2)]?.toLowerCase() !== 'trailer')
+  }
+
+  #hold(waiting: Waiting): void {
+    this.#takeOver()
+    this.#state = 'held'
+    this.#waiting = waiting
+    this.raw.writeHead(200, waiting.headers)
+  }
+
+  /** Words that are no whole answer in the caller's API are followed by a break. */
+  #tellHeld(words: { text: string; isWhole: boolean } | undefined): void {
+    if (words?.isWhole) this.raw.end(words.text)
+    else this.breakOff(words?.text)
+  }
+
+  /** A reply that ends with its connection would look complete if that ended in order: it is reset. */
+  #cut(): void {
+    const { raw } = this
+    if (raw.chunkedEncoding || this.#hasLength) return void raw.destroy()
+    // `resetAndDestroy` ends the socket in order before it resets it.
+    Object.assign(raw.socket ?? {}, RESET)
+    // A client that finds bytes and a reset together takes them for an end (libuv, uv__stream_io).
+    setTimeout(() => raw.destroy(), RESET_AFTER_MS)
+  }
+}
+
+/** Undici reads a reason phrase as UTF-8: its bytes, one character each; none where they are lost. */
+function asReceived(reason: string): string {
+  const bytes = Buffer.from(reason, 'utf8').toString('latin1')
+  return ODD_REASON.test(bytes) || reason.includes('\ufffd') ? '' : bytes
+}

@@ -1,0 +1,72 @@
+import { connectionNames, eachLine, HOP_BY_HOP, lineValue } from './headers.js'
+import { type Mount, outerLocation } from './location.js'
+
+/** Of no use behind a message that was read without them (RFC 9110 6.5.1). */
+const NO_TRAILER =
+  /^(?:authorization|cache-control|connection|content-.*|cookie|host|keep-alive|set-cookie|te|trailer|transfer-encoding)$/i
+
+/** The head of a backend's answer, ready for the client, and what it says of the body. */
+export interface ReplyHead {
+  /** Name, value, name, value: all of the backend's lines that are not about its own connection. */
+  readonly lines: string[]
+  readonly contentType: string
+  readonly hasLength: boolean
+  /** Whether its end shows before the connection's does. */
+  readonly isDelimited: boolean
+  readonly hasTrailers: boolean
+}
+
+export interface HeadContext {
+  readonly requestId: string
+  readonly mount: Mount
+}
+
+/** Reads a head as it came (name, value, name, value). */
+export function readReplyHead(
+  raw: readonly Buffer[],
+  { requestId, mount }: HeadContext,
+): ReplyHead {
+  const received = raw.map((part) => part.toString('latin1'))
+  const named = connectionNames(received)
+  const seen = new Map<string, string>()
+  const lines: string[] = []
+  eachLine(received, (name, value) => {
+    const lower = name.toLowerCase()
+    seen.set(lower, value)
+    if (HOP_BY_HOP.has(lower) || named.has(lower)) return
+    lines.push(name, lower === 'location' ? outerLocation(value, mount) : value)
+  })
+  const contentType = seen.get('content-type') ?? ''
+  const hasLength = seen.has('content-length')
+  if (isEventStream(contentType) && !seen.has('x-accel-buffering'))
+    lines.push('x-accel-buffering', 'no')
+  if (!seen.has('x-request-id')) lines.push('x-request-id', requestId)
+  return {
+    lines,
+    contentType,
+    hasLength,
+    isDelimited: hasLength || seen.has('transfer-encoding'),
+    hasTrailers: seen.has('trailer'),
+  }
+}
+
+/** Whether a 101 is the one that was asked for. */
+export function switchesToWebSocket(raw: readonly Buffer[]): boolean {
+  const lines = raw.map((part) => part.toString('latin1'))
+  return lineValue(lines, 'upgrade')?.toLowerCase() === 'websocket'
+}
+
+/** Whether a content type is that of an event stream. */
+export function isEventStream(contentType: string): boolean {
+  return contentType.startsWith('text/event-stream')
+}
+
+/** The trailers of a reply that may be passed on. */
+export function trailerLines(received: readonly (Buffer | string)[]): [string, string][] {
+  const lines: [string, string][] = []
+  for (let at = 0; at + 1 < received.length; at += 2) {
+    const name = received[at]?.toString('latin1') ?? ''
+    if (!NO_TRAILER.test(name)) lines.push([name, received[at + 1]?.toString('latin1') ?? ''])
+  }
+  return lines
+}
