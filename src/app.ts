@@ -73,6 +73,7 @@ export function createApp(config: Config, parts: AppParts): App {
   registerPressure(server, listen.maxEventLoopDelayMs)
   registerRawDoor(server, { pool, recorder: exchanges, trusts, body })
   server.addHook('preClose', async () => {
+    server.server.close() // nobody comes in any more; connections in use end with their replies
     await Promise.all([pool.close(closesBy), admission.drain(listen.drainTimeoutMs)])
   })
   const apply = (next: Config) => {

@@ -1,9 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { within } from '../abortable.js'
-import type { Backend } from '../backends/backend.js'
-import type { Lease } from '../backends/lease.js'
-import type { Pool } from '../backends/pool.js'
 import { normalisePath } from '../config/normalise-path.js'
 import { dialectOf } from '../dialects/dialect-of.js'
 import { GatehouseError, hasCode } from '../errors.js'
@@ -11,20 +8,12 @@ import type { Match, Matcher } from '../routing/match.js'
 import { modelOf } from '../routing/model-of.js'
 import { isOwnPath } from '../routing/own-paths.js'
 import type { Picker, PickResult } from '../routing/pick.js'
-import { Backlog } from './backlog.js'
-import { type BodyLimits, hasBody, readBody } from './body.js'
 import { Exchange, NOWHERE } from './exchange.js'
 import type { Face, OwnAnswer } from './face.js'
-import { forward, type Inbound } from './forward.js'
 import { lineValue } from './headers.js'
-import { Heartbeats } from './heartbeats.js'
-import { type Call, isWork, outboundOf } from './outbound.js'
-import { type Voice, waitingOf } from './patience.js'
-import type { ExchangeRecorder } from './recorder.js'
-import { streamFormat } from './stream-format.js'
-import { watchStreamedBody } from './streamed-body.js'
+import type { Call } from './outbound.js'
+import { Sending, type SendingParts } from './sending.js'
 import type { WebSocketOffer } from './upgrade.js'
-import { isClosed, isUnreachable } from './upstream-error.js'
 
 /** What decides where a request goes; replaced as a whole when routes.json changes. */
 export interface Routing {
@@ -33,34 +22,24 @@ export interface Routing {
   readonly face: Face
 }
 
-export interface AdmitParts {
+export interface AdmitParts extends SendingParts {
   readonly routing: () => Routing
-  readonly pool: Pool
-  readonly recorder: ExchangeRecorder
-  readonly body: BodyLimits
-  readonly heartbeatMs: number
-  readonly voice: Voice
   /** The requests that offer to go on as a WebSocket. */
   readonly offers: WeakMap<IncomingMessage, WebSocketOffer>
-  /** Whether the X-Forwarded-* lines of a peer with this address are believed. */
-  readonly trusts: (address: string) => boolean
 }
 
-/** A backend that ends breaks its connections first, and its end is told a little later. */
-const END_SHOWS_MS = 500
 const DOWN = ['GATEHOUSE_NOT_RUNNING', 'GATEHOUSE_BUSY', 'GATEHOUSE_NOT_SERVED'] as const
 
 /** The line: match the route, pick the backend, lease it, forward, stream back; then the lease ends. */
 export class Admission {
   readonly #parts: AdmitParts
-  readonly #heartbeats: Heartbeats
-  readonly #backlog = new Backlog()
+  readonly #sending: Sending
   readonly #open = new Set<Exchange>()
   #isStopping = false
 
   constructor(parts: AdmitParts) {
     this.#parts = parts
-    this.#heartbeats = new Heartbeats(parts.heartbeatMs)
+    this.#sending = new Sending(parts)
   }
 
   /** Serves one request. Rejects with a GatehouseError while nothing of an answer was written. */
@@ -75,7 +54,7 @@ export class Admission {
       if (!exchange.answer.isHeld) throw error
       exchange.answer.fail(asGatehouseError(error))
     } finally {
-      this.#heartbeats.end(exchange.answer)
+      this.#sending.forget(exchange)
       this.#open.delete(exchange)
     }
   }
@@ -112,7 +91,7 @@ export class Admission {
     const call = { method: raw.method ?? 'GET', path, headers: raw.headers }
     const early = matcher.needsModel(call) ? undefined : matcher.match(call)
     if (early && !picker.needsModel(early)) return { path, match: early, model: undefined }
-    const body = await this.#read(exchange)
+    const body = await exchange.readBody(this.#parts.body)
     const model = modelOf(body, lineValue(raw.rawHeaders, 'content-type'))
     return { path, match: early ?? matcher.match({ ...call, model }), model }
   }
@@ -122,63 +101,15 @@ export class Admission {
     const own = this.#ownAnswer(match, { face, picker })
     if (own) return this.#send(exchange, own)
     try {
-      await this.#sendToBackend(exchange, call, picker.pick(match, model))
+      await this.#sending.send(exchange, call, picker.pick(match, model))
     } catch (error) {
       const standIn = isDown(error) && match.to.backend === undefined && face.standIn(match)
-      if (standIn) return this.#send(exchange, standIn)
+      if (standIn && !exchange.answer.isHeld) return this.#send(exchange, standIn)
       if (!isDown(error) || !match.row.fallback) throw error
       // To a client, a path that nobody knows is not there, whatever the backend does that might have known it.
       exchange.destination = NOWHERE
       throw new GatehouseError('GATEHOUSE_NO_ROUTE', { cause: error })
     }
-  }
-
-  /** Once more if the backend ended before it answered: the client then has a slow answer, not an error. */
-  async #sendToBackend(exchange: Exchange, call: Call, picked: PickResult): Promise<void> {
-    for (;;) {
-      await this.#lease(exchange, picked, call.match)
-      try {
-        return await this.#forward(exchange, call)
-      } catch (error) {
-        if (exchange.replays > 0 || !(await this.#mayReplay(exchange, call.match, error)))
-          throw error
-        exchange.replays += 1
-      }
-    }
-  }
-
-  /** Only work, which a backend has lost with its life, and whose body is still here. */
-  async #mayReplay(
-    { gone, body, request, lease }: Exchange,
-    match: Match,
-    error: unknown,
-  ): Promise<boolean> {
-    const { cause } = error as Error
-    if (!isWork(match) || gone.aborted || (!body && hasBody(request.raw))) return false
-    if (!isClosed(cause) && !isUnreachable(cause)) return false
-    return (await (lease as Lease).endedWithin(END_SHOWS_MS)) && !gone.aborted
-  }
-
-  /** The body is read before the lease is asked for: nobody waits behind a slow upload. */
-  async #lease(exchange: Exchange, picked: PickResult, match: Match): Promise<void> {
-    const backend = this.#find(picked)
-    exchange.destination = {
-      backend: backend.config.name,
-      workload: picked.workload ?? 'other',
-      route: match.route?.path ?? match.row.id,
-    }
-    const bodies = match.route?.bodies ?? backend.config.bodies
-    if (bodies === 'buffer') await this.#read(exchange)
-    this.#keepWaiting(exchange, match, backend)
-    const { wake, lane, idleOnly: onlyIdle } = match
-    const ask = { client: exchange.client, signal: exchange.gone, wake, lane, onlyIdle }
-    exchange.lease = await backend.lease(ask)
-  }
-
-  #keepWaiting(exchange: Exchange, match: Match, { config: backend }: Backend): void {
-    if (!match.lane || exchange.offer || backend.heartbeat === 'off') return
-    const { voice } = this.#parts
-    this.#heartbeats.begin(exchange.answer, () => waitingOf(exchange, match, { backend, voice }))
   }
 
   /** A backend that a route names outright speaks for itself, but no KoboldCpp is ever handed administration. */
@@ -204,60 +135,11 @@ export class Admission {
     return backend !== undefined && dialectOf(backend.config.dialect).webSockets !== 'none'
   }
 
-  #find({ backend: name, workload }: PickResult): Backend {
-    if (name === undefined) {
-      throw new GatehouseError('GATEHOUSE_NOT_SERVED', { values: { workload: String(workload) } })
-    }
-    const backend = this.#parts.pool.get(name)
-    if (backend) return backend
-    throw new GatehouseError('GATEHOUSE_RETIRED', { values: { backend: name } }) // while the body was read
-  }
-
-  async #read(exchange: Exchange): Promise<Buffer> {
-    const { raw } = exchange.request
-    exchange.body ??= await readBody(raw, this.#parts.body, exchange.gone)
-    return exchange.body
-  }
-
   async #send(exchange: Exchange, answer: OwnAnswer): Promise<void> {
     exchange.destination = NOWHERE
     void exchange.reply.status(answer.status).headers(answer.headers).send(answer.body)
     await exchange.closed()
     exchange.answeredItself(this.#parts.recorder)
-  }
-
-  async #forward(exchange: Exchange, call: Call): Promise<void> {
-    const { recorder, body: limits } = this.#parts
-    const { raw } = exchange.request
-    const lease = exchange.lease as Lease
-    const isStreamed = !exchange.body && hasBody(raw)
-    const endWatch = isStreamed ? watchStreamedBody(raw, limits, exchange.gone) : undefined
-    try {
-      const trusted = this.#parts.trusts(raw.socket.remoteAddress ?? '')
-      const outbound = outboundOf(exchange, call, trusted)
-      const forwarded = await forward(lease, outbound, this.#inbound(exchange, call.match, lease))
-      lease.end()
-      await exchange.closed()
-      exchange.answered(forwarded, recorder)
-    } finally {
-      endWatch?.()
-      lease.end()
-    }
-  }
-
-  #inbound(exchange: Exchange, match: Match, { origin, config }: Lease): Inbound {
-    const { recorder, voice } = this.#parts
-    const { answer, request, gone, destination } = exchange
-    return {
-      answer,
-      gone,
-      requestId: request.id,
-      mount: { origin, basePath: config.address.basePath, prefix: match.cutPrefix },
-      format: streamFormat(match.row.id),
-      backlog: this.#backlog,
-      errorBody: (error) => voice.errorBody(error, match.caller),
-      onEventGap: (gapMs) => recorder.eventGap(destination.backend, destination.workload, gapMs),
-    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Lease } from '../backends/lease.js'
 import { Departure } from '../departure.js'
 import { type ErrorCode, GatehouseError } from '../errors.js'
+import { type BodyLimits, readBody } from './body.js'
 import { ClientReply } from './client-reply.js'
 import type { Forwarded } from './forward.js'
 import { keepProbing } from './half-close.js'
@@ -82,6 +83,12 @@ export class Exchange {
   get client(): string {
     const { authorization, 'x-api-key': key } = this.request.headers
     return authorization ?? (typeof key === 'string' ? key : this.request.ip)
+  }
+
+  /** The whole body, read once. Rejects as `readBody` does. */
+  async readBody(limits: BodyLimits): Promise<Buffer> {
+    this.body ??= await readBody(this.request.raw, limits, this.gone)
+    return this.body
   }
 
   /** Resolves when the reply is over, one way or the other. */

@@ -106,7 +106,7 @@ export async function startTunnelled(
 ): Promise<Tunnelled> {
   const side = await startFarSide(t, answer, allowHalfOpen)
   const gateway = await startGateway(t, {
-    listen,
+    listen: { drainTimeout: '100ms', ...listen },
     backends: { web: external(side.url, backend) },
     routes: [{ path: '/*', to: 'backend:web' }],
   })
@@ -197,12 +197,11 @@ function echo(socket: Socket, bytes: Buffer): Buffer {
 }
 
 function readFrame(bytes: Buffer) {
-  if (bytes.length < 2) return undefined
+  if (bytes.length < 6) return undefined
   const short = bytes.readUInt8(1) & 0x7f
   const maskAt = short < 126 ? 2 : short === 126 ? 4 : 10
   if (bytes.length < maskAt + 4) return undefined
-  const length =
-    short < 126 ? short : short === 126 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2))
+  const length = maskAt === 2 ? short : Number(`0x${bytes.toString('hex', 2, maskAt)}`)
   const size = maskAt + 4 + length
   if (bytes.length < size) return undefined
   const mask = bytes.subarray(maskAt, maskAt + 4)
