@@ -22,7 +22,9 @@ import { registerProxy } from './proxy/plugin.js'
 import { registerPressure } from './proxy/pressure.js'
 import { registerRawDoor } from './proxy/raw-door.js'
 import { recordExchanges } from './proxy/recorder.js'
+import { createRequestIds } from './proxy/request-id.js'
 import { toOriginForm } from './proxy/target.js'
+import { watchUnused } from './proxy/unused-connections.js'
 import { serveUpgrades } from './proxy/upgrade.js'
 import { createMatcher } from './routing/match.js'
 import { createPicker } from './routing/pick.js'
@@ -70,9 +72,11 @@ export function createApp(config: Config, parts: AppParts): App {
     },
     listen,
   )
-  registerPressure(server, listen.maxEventLoopDelayMs)
+  const closeUnused = watchUnused(server.server)
+  registerPressure(server, listen.maxEventLoopDelayMs, exchanges)
   registerRawDoor(server, { pool, recorder: exchanges, trusts, body })
   server.addHook('preClose', async () => {
+    closeUnused()
     server.server.close() // nobody comes in any more; connections in use end with their replies
     await Promise.all([pool.close(closesBy), admission.drain(listen.drainTimeoutMs)])
   })
@@ -112,6 +116,7 @@ function createServer({ listen }: Config, log: Logger): FastifyInstance {
     maxRequestsPerSocket: listen.maxRequestsPerConnection,
     requestTimeout: 0,
     rewriteUrl: toOriginForm,
+    genReqId: createRequestIds(),
     clientErrorHandler: (error, socket) => replyToClientError(error, socket),
     frameworkErrors: (error, request, reply) => replyWithError(error, request, reply),
     http: {

@@ -43,12 +43,12 @@ export class Admission {
   }
 
   /** Serves one request. Rejects with a GatehouseError while nothing of an answer was written. */
-  async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async admit(request: FastifyRequest, reply: FastifyReply, known?: Call): Promise<void> {
     const exchange = new Exchange(request, reply, this.#parts.offers.get(request.raw))
     if (this.#isStopping) exchange.closeAfterwards()
     this.#open.add(exchange)
     try {
-      await this.#admit(exchange)
+      await this.#admit(exchange, known)
     } catch (error) {
       exchange.failed(error, this.#parts.recorder)
       if (!exchange.answer.isHeld) throw error
@@ -71,11 +71,12 @@ export class Admission {
   }
 
   /** A backend that is taken out of the configuration sends its waiters back here, to go where they go now. */
-  async #admit(exchange: Exchange): Promise<void> {
+  async #admit(exchange: Exchange, known?: Call): Promise<void> {
     for (;;) {
       const routing = this.#parts.routing()
       try {
-        return await this.#serve(exchange, routing, await this.#match(exchange, routing))
+        const call = known ?? (await this.#match(exchange, routing))
+        return await this.#serve(exchange, routing, call)
       } catch (error) {
         if (!hasCode(error, 'GATEHOUSE_RETIRED')) throw error
       }

@@ -26,6 +26,7 @@ export class ClientReply {
   #waiting: Waiting | undefined
   readonly #collected: Buffer[] = []
   #hasLength = false
+  #refusedWith: number | undefined
   #isBetweenEvents: () => boolean = () => false
 
   /** `takeOver` is called once, just before the first byte. */
@@ -42,6 +43,11 @@ export class ClientReply {
   /** Whether heartbeats have fixed its status. */
   get isHeld(): boolean {
     return this.#state === 'held'
+  }
+
+  /** As the client sees it, or was told in words after heartbeats had fixed it. */
+  get status(): number {
+    return this.#refusedWith ?? this.raw.statusCode
   }
 
   /** Shows a client that waits that its request lives. */
@@ -65,6 +71,7 @@ export class ClientReply {
   begin(status: number, reason: string, head: ReplyHead): void {
     if (this.#waiting) {
       this.#state = this.#waiting.takes(status, head) ? 'passing' : 'collecting'
+      if (this.#state === 'collecting') this.#refusedWith = status < 400 ? 502 : status
       return
     }
     this.#takeOver()

@@ -58,7 +58,7 @@ export class Exchange {
   /** Kept, because a request forgets its socket once that is gone. */
   readonly #socket: Socket
   #isOver = false
-  #tellOver: (() => void) | undefined
+  readonly #onOver: (() => void)[] = []
   #endProbing: (() => void) | undefined
   /** Aborts when the client leaves before its reply is complete. */
   readonly gone = new Departure()
@@ -94,14 +94,15 @@ export class Exchange {
   /** Resolves when the reply is over, one way or the other. */
   closed(): Promise<void> {
     if (this.#isOver) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#tellOver = resolve
-    })
+    return new Promise((resolve) => this.#onOver.push(resolve))
   }
 
-  /** Its client's connection ends with this reply. */
+  /** Its client's connection ends with this reply; a line of news, which would go on for ever, ends now. */
   closeAfterwards(): void {
-    this.reply.raw.shouldKeepAlive = false
+    const { raw } = this.reply
+    raw.shouldKeepAlive = false
+    const isNews = raw.statusCode === 101 && this.lease?.dialect.webSockets === 'news'
+    if (isNews) this.breakOff()
   }
 
   /** Ends the reply now, so that nobody takes it for complete. */
@@ -119,7 +120,7 @@ export class Exchange {
     if (!this.reply.raw.writableFinished) {
       this.gone.leave(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
     }
-    this.#tellOver?.()
+    for (const tell of this.#onOver) tell()
   }
 
   /** The client sends no more; whether it still reads is to be found out. */
@@ -132,10 +133,10 @@ export class Exchange {
   }
 
   answered(forwarded: Forwarded, recorder: ExchangeRecorder): void {
-    const { statusCode } = this.reply.raw
+    const { status } = this.answer
     this.#record(recorder, {
-      outcome: this.#outcome(forwarded, statusCode),
-      status: statusCode,
+      outcome: this.#outcome(forwarded, status),
+      status,
       forwarded,
       cause: forwarded.cause,
     })

@@ -15,13 +15,8 @@ export interface Voice {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Speech and music are sounds: no white space may come before them. */
-const ANSWERED_IN_JSON = new Set<Workload | undefined>([
-  'text',
-  'image',
-  'transcribe',
-  'embeddings',
-])
+/** Nothing may come before a sound. */
+const SOUNDS: ReadonlySet<Workload | undefined> = new Set<Workload | undefined>(['speech', 'music'])
 
 /** How this client is shown, while it waits, that its request lives; undefined: it cannot be. */
 export function waitingOf(
@@ -29,8 +24,8 @@ export function waitingOf(
   match: Match,
   { backend, voice }: { backend: BackendConfig; voice: Voice },
 ): Waiting | undefined {
-  if (backend.heartbeat === 'off') return undefined
   const { caller, row } = match
+  if (backend.heartbeat === 'off' || SOUNDS.has(row.to.workload)) return undefined
   const values = { backend: backend.name }
   const parts: WaitingParts = {
     headers: { ...voice.headers, 'x-request-id': request.id },
@@ -40,8 +35,14 @@ export function waitingOf(
   if (wantsEvents(request.headers.accept, row.id, body)) {
     return waitForEvents(parts, streamFormat(row.id))
   }
-  const isJson = ANSWERED_IN_JSON.has(row.to.workload) && caller !== 'ollama'
-  return backend.heartbeat === 'json' && isJson ? waitForJson(parts) : undefined
+  // A body that was not read may ask for a stream.
+  const wantsJson = body !== undefined && request.method !== 'GET' && isAnsweredInJson(match)
+  return backend.heartbeat === 'json' && wantsJson ? waitForJson(parts) : undefined
+}
+
+/** Of a path that nobody knows, nobody knows what it answers; Ollama streams unless it is told not to. */
+function isAnsweredInJson({ caller, row }: Match): boolean {
+  return !row.fallback && caller !== 'ollama'
 }
 
 /** Ollama streams lines of JSON, between which nothing may stand. */

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Admission, type AdmitParts, type Routing } from './admit.js'
+import { Exchange } from './exchange.js'
 import type { OwnAnswer } from './face.js'
 import { lineValue } from './headers.js'
+import { registerRawDoorSockets } from './raw-door-socket.js'
 import { createHeadCheck, type HeadLimits } from './request-head.js'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
@@ -25,12 +27,19 @@ export function registerProxy(
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
   const checkHead = createHeadCheck(limits)
-  app.addHook('onRequest', ({ raw }, reply, done) => {
-    checkHead(raw)
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request
+    try {
+      checkHead(raw)
+    } catch (error) {
+      new Exchange(request, reply).failed(error, parts.recorder)
+      throw error
+    }
     if (raw.url === '*') return answerForAll(parts.routing(), reply)
     if (!raw.url?.startsWith('/gatehouse/')) raw.headers['content-type'] = undefined
     done()
   })
+  registerRawDoorSockets(app, parts, admission)
   // Who ends only its own side of a connection still has its answer: see half-close.ts.
   Object.assign(app.server, { httpAllowHalfOpen: true })
   // Each request of a pipeline listens for the end of the connection that they share.

@@ -4,8 +4,6 @@ import type { StreamFormat } from './stream-format.js'
 const OVERLAP = 64
 /** Longer than what stands between two events. */
 const BORDER = 4
-/** What a whole event, or a whole line of JSON, ends with; the last line break may be missing. */
-const MAY_BE_LAST = /[\n\]}]$/
 
 /**
  * Watches a stream as its bytes pass: has the mark of its end come, and is an event complete? Keeps no more of it
@@ -24,9 +22,9 @@ export class StreamEnd {
     this.#needsMark = needsMark
   }
 
-  /** Whether the stream may end here: a mark that is itself cut off is none. */
+  /** Whether the stream may end here. */
   get isWhole(): boolean {
-    return !this.#needsMark || (this.#hasMark && MAY_BE_LAST.test(this.#tail))
+    return !this.#needsMark || (this.#hasMark && this.#format.last.test(this.#tail))
   }
 
   /** Whether the last event is complete, so that another can follow. */

@@ -4,6 +4,8 @@ import type { GatehouseError } from '../errors.js'
 export interface StreamFormat {
   /** Whether a piece of a stream says that it has ended, or goes on; undefined: it says nothing of it. */
   isEnd(piece: string): boolean | undefined
+  /** Matches what a stream ends with that is whole; a mark that is itself cut off is none. */
+  readonly last: RegExp
   /** Matches the end of what is a whole event. */
   readonly boundary: RegExp
   /** An error as an event; `body` is the error as that API answers it whole. Undefined: the API has no such event. */
@@ -18,9 +20,12 @@ const MESSAGE_STOP = /\nevent: ?message_stop\b/
 const OLLAMA_DONE = /"done"\s*:\s*(?:true|false)/g
 
 const BLANK_LINE = /\n\r?\n$/
+/** Servers leave out the last line break. */
+const LINE_OR_OBJECT = /[\n}]$/
 
 const kobold: StreamFormat = {
   isEnd: (piece) => FINISH_REASON.test(piece) || undefined,
+  last: LINE_OR_OBJECT,
   boundary: BLANK_LINE,
   errorEvent: () => undefined,
 }
@@ -28,12 +33,14 @@ const kobold: StreamFormat = {
 /** A server that leaves `[DONE]` out has still told the reason of the end. */
 const openai: StreamFormat = {
   isEnd: (piece) => FINISH_REASON.test(piece) || DONE.test(piece) || undefined,
+  last: /(?:\n|\[DONE\])$/,
   boundary: BLANK_LINE,
   errorEvent: (_error, body) => `data: ${body}\n\n`,
 }
 
 const responses: StreamFormat = {
   isEnd: (piece) => RESPONSE_END.test(piece) || undefined,
+  last: BLANK_LINE, // the name of an event stands before its data
   boundary: BLANK_LINE,
   errorEvent: ({ code, message }) => {
     const data = JSON.stringify({ type: 'error', code, message, param: null })
@@ -43,6 +50,7 @@ const responses: StreamFormat = {
 
 const anthropic: StreamFormat = {
   isEnd: (piece) => MESSAGE_STOP.test(piece) || undefined,
+  last: BLANK_LINE,
   boundary: BLANK_LINE,
   errorEvent: (_error, body) => `event: error\ndata: ${body}\n\n`,
 }
@@ -54,6 +62,7 @@ const ollama: StreamFormat = {
     const found = piece.match(OLLAMA_DONE)?.at(-1)
     return found === undefined ? undefined : found.endsWith('true')
   },
+  last: LINE_OR_OBJECT,
   boundary: /\n$/,
   errorEvent: (_error, body) => `${body}\n`,
 }

@@ -28,12 +28,17 @@ export interface WaitingParts {
   readonly upstreamError: GatehouseError
 }
 
+const MAX_WORDS = 1_000
+/** What asks for text may get it with white space in front; an event stream must begin with its first event. */
+const MAY_FOLLOW_SPACE = /json|^text\/(?!event-stream)/
+
 /** An event stream is kept open with comment lines, which every parser of event streams skips. */
 export function waitForEvents(parts: WaitingParts, format: StreamFormat | undefined): Waiting {
   const tell = (error: GatehouseError, body: string): LastWords => {
     const event = format?.errorEvent(error, body)
-    if (event !== undefined) return { text: event, isWhole: true }
-    return { text: `: ${oneLine(error.message)}\n\n`, isWhole: false }
+    return event === undefined
+      ? { text: comment(error.message), isWhole: false }
+      : { text: event, isWhole: true }
   }
   return {
     headers: {
@@ -43,8 +48,15 @@ export function waitForEvents(parts: WaitingParts, format: StreamFormat | undefi
     },
     beat: ': waiting\n\n',
     takes: (status, { contentType }) => status === 200 && isEventStream(contentType),
-    refusal: (body) =>
-      tell(parts.upstreamError, jsonOf(body) ?? parts.errorBody(parts.upstreamError)),
+    refusal: (body) => {
+      const said = jsonOf(body)
+      const { upstreamError: error } = parts
+      if (said !== undefined && isError(said)) return tell(error, JSON.stringify(said))
+      // In a form of its own: nobody's program would take it for an error, but a person may read it.
+      const words = said === undefined ? '' : comment(JSON.stringify(said).slice(0, MAX_WORDS))
+      const { text, isWhole } = tell(error, parts.errorBody(error))
+      return { text: words + text, isWhole }
+    },
     failure: (error) => tell(error, parts.errorBody(error)),
   }
 }
@@ -54,24 +66,30 @@ export function waitForJson(parts: WaitingParts): Waiting {
   return {
     headers: { ...parts.headers, 'content-type': 'application/json' },
     beat: ' ',
-    takes: (status, { contentType }) => status < 300 && contentType.includes('json'),
-    refusal: (body) => ({
-      text: jsonOf(body) ?? parts.errorBody(parts.upstreamError),
-      isWhole: true,
-    }),
+    takes: (status, { contentType }) => status < 300 && MAY_FOLLOW_SPACE.test(contentType),
+    refusal: (body) => {
+      const said = jsonOf(body)
+      const text = said === undefined ? parts.errorBody(parts.upstreamError) : JSON.stringify(said)
+      return { text, isWhole: true }
+    },
     failure: (error) => ({ text: parts.errorBody(error), isWhole: true }),
   }
 }
 
-/** The body on one line, if it is JSON. */
-function jsonOf(body: Buffer): string | undefined {
+/** Undefined: the backend answered something else, such as a page. */
+function jsonOf(body: Buffer): unknown {
   try {
-    return JSON.stringify(JSON.parse(body.toString('utf8')))
+    return JSON.parse(body.toString('utf8'))
   } catch {
-    return undefined // the backend answered something else, such as a page
+    return undefined
   }
 }
 
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ')
+/** Whether it has the form in which the APIs that stream errors answer them. */
+function isError(said: unknown): boolean {
+  return typeof said === 'object' && said !== null && 'error' in said
+}
+
+function comment(text: string): string {
+  return `: ${text.replace(/\s+/g, ' ')}\n\n`
 }

@@ -1,0 +1,566 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: the plans, the two who play them and the judge make sense only together
+import { createHook } from 'node:async_hooks'
+import type { Socket } from 'node:net'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import {
+  exchange,
+  get,
+  parseReplies,
+  type RawClient,
+  type RawReply,
+  rawClient,
+  repliesTo,
+  valuesOf,
+} from '../helpers/raw-client.js'
+import { until } from '../helpers/until.js'
+import { type Proxied, type Received, startProxied } from '../helpers/upstream.js'
+
+/** Thousands on demand: GATEHOUSE_FUZZ_RUNS=3000 npx tap test/e2e/fuzz.test.ts --timeout=0 */
+const RUNS = Number(process.env.GATEHOUSE_FUZZ_RUNS ?? 40)
+/** What a failure printed does the same again: GATEHOUSE_FUZZ_SEED, GATEHOUSE_FUZZ_PATH and GATEHOUSE_FUZZ_DIALECT. */
+const SEED = process.env.GATEHOUSE_FUZZ_SEED
+const PATH = process.env.GATEHOUSE_FUZZ_PATH
+const ONLY = process.env.GATEHOUSE_FUZZ_DIALECT
+/** Nothing planned here takes nearly as long. */
+const HANGS_MS = 8_000
+
+interface Stage {
+  readonly dialect: string
+  readonly backend: object
+  readonly probe: string
+}
+const STAGES: readonly Stage[] = [
+  { dialect: 'openai', backend: { dialect: 'openai' }, probe: '/health' },
+  { dialect: 'generic', backend: { dialect: 'generic', bodies: 'stream' }, probe: '/' },
+  { dialect: 'koboldcpp', backend: { dialect: 'koboldcpp' }, probe: '/api/extra/version' },
+]
+
+/** Each is a path, how it is streamed, and what says that the stream is at its end. */
+const FORMATS = {
+  plain: { path: '/x', type: 'application/octet-stream', event: '', mark: '' },
+  openai: {
+    path: '/v1/chat/completions',
+    type: 'text/event-stream',
+    event: 'data: {"choices":[{"delta":{"content":"N"},"finish_reason":null}]}\n\n',
+    mark: 'data: [DONE]\n\n',
+  },
+  kobold: {
+    path: '/api/extra/generate/stream',
+    type: 'text/event-stream',
+    event: 'event: message\ndata: {"token":"N","finish_reason":null}\n\n',
+    mark: 'event: message\ndata: {"token":"","finish_reason":"stop"}\n\n',
+  },
+  ollama: {
+    path: '/api/chat',
+    type: 'application/x-ndjson',
+    event: '{"message":{"content":"N"},"done":false}\n',
+    mark: '{"message":{"content":""},"done":true}\n',
+  },
+} as const
+
+const share = fc.nat(1000)
+/** Where bytes are split, and what is waited for there. */
+const splits = fc.array(fc.record({ at: share, pause: fc.nat(4) }), { maxLength: 5 })
+const size = fc.oneof(
+  { weight: 6, arbitrary: fc.nat(300) },
+  { weight: 1, arbitrary: fc.integer({ min: 60_000, max: 300_000 }) },
+)
+const lines = fc.array(
+  fc.tuple(
+    fc.constantFrom('X-One', 'x-two', 'set-cookie', 'ETag', 'x-hop', 'Keep-Alive', 'vary'),
+    fc.constantFrom('a', '', 'caf\xe9', 'a, b;c="d"', '\xfe\xff', 'timeout=7'),
+  ),
+  { maxLength: 4 },
+)
+const replyPlan = fc.record({
+  version: fc.constantFrom('HTTP/1.1', 'HTTP/1.0'),
+  status: fc.constantFrom(200, 200, 200, 200, 201, 204, 304, 404, 500, 503),
+  interims: fc.array(fc.constantFrom(100, 103), { maxLength: 2 }),
+  lines,
+  framing: fc.constantFrom('length', 'chunked', 'close'),
+  size,
+  chunks: fc.array(share, { maxLength: 5 }),
+  hasExtensions: fc.boolean(),
+  hasTrailers: fc.boolean(),
+  hasMark: fc.boolean(),
+  /** Whether it is sent before the request is whole. */
+  isEarly: fc.boolean(),
+  splits,
+  breaks: fc.option(fc.record({ at: share, how: fc.constantFrom('FIN', 'RST') })),
+  after: fc.constantFrom('keep', 'close', 'FIN', 'RST'),
+})
+const requestPlan = fc.record({
+  method: fc.constantFrom('GET', 'HEAD', 'POST', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'),
+  format: fc.constantFrom('plain', 'plain', 'openai', 'kobold', 'ollama'),
+  body: fc.option(fc.record({ size, chunks: fc.option(fc.array(share, { maxLength: 4 })) })),
+  splits,
+  reply: replyPlan,
+})
+const sessionPlan = fc.record({
+  version: fc.constantFrom('HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0'),
+  requests: fc.array(requestPlan, { minLength: 1, maxLength: 3 }),
+  leaves: fc.option(
+    fc.record({
+      when: fc.constantFrom('in the request', 'in the reply', 'soon', 'half'),
+      at: share,
+      how: fc.constantFrom('FIN', 'RST'),
+    }),
+  ),
+})
+type ReplyPlan = typeof replyPlan extends fc.Arbitrary<infer T> ? T : never
+type RequestPlan = typeof requestPlan extends fc.Arbitrary<infer T> ? T : never
+type SessionPlan = typeof sessionPlan extends fc.Arbitrary<infer T> ? T : never
+
+const bytesOf = (length: number) => Buffer.from({ length }, (_, at) => (at * 31 + length) & 0xff)
+const offset = (at: number, length: number) => Math.floor((at * length) / 1000)
+
+function chunked(body: Buffer, at: readonly number[], extension = ''): Buffer {
+  const ends = [...at.map((each) => offset(each, body.length)), body.length].sort((a, b) => a - b)
+  const parts: Buffer[] = []
+  let begin = 0
+  for (const end of ends) {
+    if (end > begin) {
+      parts.push(Buffer.from(`${(end - begin).toString(16)}${extension}\r\n`))
+      parts.push(body.subarray(begin, end), Buffer.from('\r\n'))
+    }
+    begin = end
+  }
+  return Buffer.concat([...parts, Buffer.from('0\r\n')])
+}
+
+/** What an exchange's upstream writes, and what its client must make of it. */
+class Script {
+  readonly plan: RequestPlan
+  readonly path: string
+  readonly request: Buffer
+  readonly requestHead: number
+  readonly requestBody: Buffer
+  readonly reply: Buffer
+  readonly replyHead: number
+  readonly lines: (readonly [string, string])[] = []
+  readonly trailers: (readonly [string, string])[] = []
+  readonly body: Buffer
+  readonly framing: ReplyPlan['framing'] | 'none'
+  /** Its connection may be used again. */
+  readonly isKept: boolean
+  readonly receptions: Received[] = []
+  /** How much of the request was sent. */
+  sentBytes = 0
+
+  constructor(plan: RequestPlan, id: number, version: string, isLast: boolean) {
+    const format = FORMATS[plan.format]
+    this.plan = plan
+    this.path = `${format.path}?id=${id}`
+    this.requestBody = requestBodyOf(plan)
+    const isChunked = plan.body?.chunks && version === 'HTTP/1.1'
+    const length = isChunked
+      ? 'transfer-encoding: chunked'
+      : `content-length: ${this.requestBody.length}`
+    const head = [`${plan.method} ${this.path} ${version}`, 'Host: door']
+    if (plan.body) head.push(length)
+    head.push(`Connection: ${isLast ? 'close' : 'keep-alive'}`)
+    const requestHead = Buffer.from(`${head.join('\r\n')}\r\n\r\n`)
+    this.requestHead = requestHead.length
+    const end = Buffer.from('\r\n')
+    this.request = isChunked
+      ? Buffer.concat([requestHead, chunked(this.requestBody, plan.body?.chunks ?? []), end])
+      : Buffer.concat([requestHead, this.requestBody])
+    const { reply } = plan
+    const isBodiless = this.#isBodiless
+    const isOld = reply.version === 'HTTP/1.0'
+    this.framing = reply.status === 204 ? 'none' : reply.framing
+    if (isOld && this.framing === 'chunked') this.framing = 'close'
+    this.isKept =
+      !isOld && reply.after !== 'close' && (this.framing !== 'close' || isBodiless) && !reply.breaks
+    const whole = bodyOf(plan)
+    this.body = isBodiless ? Buffer.alloc(0) : whole
+    this.lines.push(['content-type', format.type], ...reply.lines)
+    if (this.framing === 'length') this.lines.push(['Content-Length', String(whole.length)])
+    const hasTrailers = this.framing === 'chunked' && reply.hasTrailers && !isBodiless
+    if (hasTrailers) this.trailers.push(['X-Sum', 'caf\xe9'])
+    const own = [...this.lines, ['Connection', this.isKept ? 'x-hop' : 'x-hop, close']]
+    if (this.framing === 'chunked') own.push(['Transfer-Encoding', 'chunked'])
+    if (hasTrailers) own.push(['Trailer', 'X-Sum'])
+    const replyHead = Buffer.from(
+      `${isOld ? '' : reply.interims.map(interim).join('')}${reply.version} ${reply.status} Some Words\r\n${own
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('')}\r\n`,
+      'latin1',
+    )
+    this.replyHead = replyHead.length
+    const tail = this.trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    const extension = reply.hasExtensions ? ';a="b c";d' : ''
+    const framed =
+      this.framing === 'chunked' && !isBodiless
+        ? [chunked(this.body, reply.chunks, extension), Buffer.from(`${tail}\r\n`, 'latin1')]
+        : [this.body]
+    this.reply = Buffer.concat([replyHead, ...framed])
+  }
+
+  /** How much of the reply is sent. */
+  get replyEnd(): number {
+    const { breaks } = this.plan.reply
+    return breaks ? offset(breaks.at, this.reply.length) : this.reply.length
+  }
+
+  /** Whether its end shows by nothing but a mark in the stream, and that does not come. */
+  get lacksMark(): boolean {
+    const { format, method } = this.plan
+    if (format === 'plain' || method !== 'POST' || this.framing !== 'close') return false
+    if (this.#isBodiless) return false
+    const { mark } = FORMATS[format]
+    return !this.#sentBody.includes(mark.trimEnd())
+  }
+
+  /** What a client may take for the whole body. */
+  get wholeBodies(): string[] {
+    if (this.lacksMark || this.replyEnd < this.replyHead) return []
+    const { breaks } = this.plan.reply
+    const endsByClose = this.framing === 'close' && !this.#isBodiless
+    if (endsByClose) return breaks?.how === 'RST' ? [] : [this.#sentBody]
+    return this.replyEnd === this.reply.length ? [this.body.toString('latin1')] : []
+  }
+
+  /** The body of a reply that ends with its connection, as far as it is sent. */
+  get #sentBody(): string {
+    return this.reply.toString('latin1', Math.min(this.replyHead, this.replyEnd), this.replyEnd)
+  }
+
+  get #isBodiless(): boolean {
+    const { method, reply } = this.plan
+    return method === 'HEAD' || reply.status === 204 || reply.status === 304
+  }
+}
+
+function interim(status: number): string {
+  return `HTTP/1.1 ${status} Wait\r\n${status === 103 ? 'link: </a>\r\n' : ''}\r\n`
+}
+
+function requestBodyOf({ body, format }: RequestPlan): Buffer {
+  if (!body) return Buffer.alloc(0)
+  if (format === 'plain') return bytesOf(body.size)
+  return Buffer.from(`{"stream":true,"prompt":"${'x'.repeat(body.size)}"}`)
+}
+
+function bodyOf({ format, reply }: RequestPlan): Buffer {
+  if (format === 'plain') return bytesOf(reply.size)
+  const { event, mark } = FORMATS[format]
+  let events = ''
+  for (let at = 0; events.length < reply.size; at += 1) events += event.replace('N', String(at))
+  return Buffer.from(events + (reply.hasMark ? mark : ''))
+}
+
+async function pause(kind: number): Promise<void> {
+  if (kind === 1) await nextTurn()
+  else if (kind > 1) await sleep(kind - 1)
+}
+
+/** Writes these bytes up to `end`; what is left of them is of no use once nobody reads any more. */
+async function write(
+  socket: Socket,
+  bytes: Buffer,
+  { splits, end = bytes.length }: { splits: RequestPlan['splits']; end?: number },
+): Promise<void> {
+  let begin = 0
+  for (const { at, kind } of splits
+    .map((split) => ({ at: offset(split.at, bytes.length), kind: split.pause }))
+    .sort((a, b) => a.at - b.at)) {
+    const stop = Math.min(at, end)
+    if (stop > begin && socket.writable) socket.write(bytes.subarray(begin, stop))
+    begin = Math.max(begin, stop)
+    await pause(kind)
+  }
+  if (end > begin && socket.writable) socket.write(bytes.subarray(begin, end))
+}
+
+async function hangUp(socket: Socket, how: string): Promise<void> {
+  if (how === 'FIN') return void socket.end()
+  // Bytes and a reset that are found together are taken for an end (libuv, uv__stream_io).
+  await sleep(10)
+  socket.resetAndDestroy()
+}
+
+const scripts = new Map<string, Script>()
+/** What a connection was asked for last: it is not reset under somebody else's reply. */
+const latest = new WeakMap<Socket, Script>()
+/** All that the gateway ever opened to a backend. */
+const sockets = new Set<Socket>()
+const answered = new WeakSet<Script>()
+
+async function answer(request: Received): Promise<void> {
+  const { path, socket } = request
+  sockets.add(socket)
+  if (path === '/health' || path === '/') return void socket.end('HTTP/1.0 200 OK\r\n\r\n{}')
+  if (path === '/api/extra/version')
+    return void socket.end('HTTP/1.0 200 OK\r\n\r\n{"result":"KoboldCpp","llm":true}')
+  if (path === '/api/extra/abort')
+    return void socket.end('HTTP/1.0 200 OK\r\n\r\n{"success":"true"}')
+  const script = scripts.get(path)
+  if (!script) throw new Error(`nobody sent ${path}`)
+  script.receptions.push(request)
+  latest.set(socket, script)
+  const { reply } = script.plan
+  if (!reply.isEarly) await until('its body is whole', () => request.isWhole || socket.destroyed)
+  await write(socket, script.reply, { splits: reply.splits, end: script.replyEnd })
+  answered.add(script)
+  if (reply.breaks) await hangUp(socket, reply.breaks.how)
+  else if (reply.after !== 'RST' || !script.isKept) {
+    if (reply.after !== 'keep' || !script.isKept) socket.end()
+  } else {
+    await sleep(10)
+    if (latest.get(socket) === script) socket.resetAndDestroy()
+  }
+}
+
+interface Seen {
+  readonly reply: RawReply | undefined
+  /** Early hints before it. */
+  readonly hints: number
+  /** Undefined: the connection is still open. */
+  readonly over: 'end' | 'reset' | undefined
+  readonly isGone: boolean
+  readonly isHalf: boolean
+  readonly version: string
+}
+
+/** One client, and what it has of its replies. */
+class Player {
+  readonly #client: RawClient
+  readonly #version: string
+  readonly #methods: string[] = []
+  #over: 'end' | 'reset' | undefined
+
+  constructor(client: RawClient, version: string) {
+    this.#client = client
+    this.#version = version
+    void client.over.then((how) => {
+      this.#over = how
+    })
+  }
+
+  /** Its requests one after the other, each judged, as long as its connection holds; returns what was wrong. */
+  async play({ requests, leaves }: SessionPlan, stage: Stage): Promise<string[]> {
+    for (const [at, plan] of requests.entries()) {
+      const isLast = at === requests.length - 1
+      const script = new Script(plan, scripts.size, this.#version, isLast)
+      scripts.set(script.path, script)
+      const seen = await this.#exchange(script, isLast ? leaves : null)
+      const fault = seen ? judgeReply(script, seen, stage) : 'hangs'
+      if (fault) return [`${script.path}: ${fault}\n${this.#client.text().slice(-2000)}`]
+      if (!seen?.reply?.isWhole || this.#over || saysClose(seen.reply)) break
+    }
+    return []
+  }
+
+  async #exchange(script: Script, leaves: SessionPlan['leaves']): Promise<Seen | undefined> {
+    const { socket } = this.#client
+    const { request, plan } = script
+    const before = this.#replies().length
+    this.#methods.push(plan.method)
+    const isCut = leaves?.when === 'in the request'
+    script.sentBytes = isCut ? offset(leaves.at, request.length) : request.length
+    await write(socket, request, { splits: plan.splits, end: script.sentBytes })
+    const isHalf = leaves?.when === 'half'
+    if (isHalf) socket.end()
+    else if (leaves) await this.#leave(leaves)
+    else await bounded(repliesTo(this.#client, this.#methods))
+    if (isHalf) await bounded(this.#client.over)
+    const isHanging = !leaves && !this.#over && this.#finals().length < this.#methods.length
+    if (isHanging || (isHalf && !this.#over)) return undefined
+    const replies = this.#replies().slice(before)
+    return {
+      reply: replies.find(({ status }) => status >= 200),
+      hints: replies.filter(({ status }) => status === 103).length,
+      over: this.#over,
+      isGone: leaves !== null && !isHalf,
+      isHalf,
+      version: this.#version,
+    }
+  }
+
+  async #leave({ when, at, how }: NonNullable<SessionPlan['leaves']>): Promise<void> {
+    const { socket, text } = this.#client
+    const enough = text().length + at / 3
+    const hasCome = () => text().length >= enough || this.#over !== undefined
+    if (when === 'in the reply') await until('enough has come', hasCome, HANGS_MS)
+    else await sleep(at / 100)
+    if (how === 'FIN') socket.destroy()
+    else socket.resetAndDestroy()
+  }
+
+  #replies(): RawReply[] {
+    return parseReplies(this.#client.text(), this.#methods)
+  }
+
+  #finals(): RawReply[] {
+    return this.#replies().filter(({ status, isWhole }) => status >= 200 && isWhole)
+  }
+}
+
+function saysClose(reply: RawReply): boolean {
+  return valuesOf(reply, 'connection').some((value) => /close/i.test(value))
+}
+
+async function bounded(work: Promise<unknown>): Promise<void> {
+  const clock = new AbortController()
+  const late = sleep(HANGS_MS, undefined, { signal: clock.signal }).catch(() => {})
+  await Promise.race([work, late])
+  clock.abort()
+}
+
+const NOT_COMPARED =
+  /^(?:connection|keep-alive|transfer-encoding|date|x-request-id|x-accel-buffering|x-hop|trailer)$/i
+const inWords = (lines: RawReply['lines']) =>
+  lines
+    .filter(([name]) => !NOT_COMPARED.test(name))
+    .map((line) => line.join(': '))
+    .join('\n')
+
+/** Says what is wrong with a reply; undefined: nothing. */
+function judgeReply(script: Script, seen: Seen, stage: Stage): string | undefined {
+  const { reply, isGone, isHalf, version } = seen
+  // Before its answer, a client of HTTP/1.0 that has ended its side cannot be told from one that is gone.
+  if (!reply) return isGone || (isHalf && version === 'HTTP/1.0') ? undefined : 'no reply'
+  if (isGone && reply.framing === 'none' && !reply.isWhole) return undefined // cut off in the head
+  if (isOwnError(reply)) return mayFail(script, stage) || isGone ? undefined : 'an error of its own'
+  const { plan } = script
+  if (reply.status !== plan.reply.status) return `status ${reply.status}`
+  if (inWords(reply.lines) !== inWords(script.lines)) return `other lines: ${inWords(script.lines)}`
+  return judgeBody(script, reply, seen)
+}
+
+function judgeBody(script: Script, reply: RawReply, seen: Seen): string | undefined {
+  const { breaks, interims, version } = script.plan.reply
+  const want = script.body.toString('latin1')
+  const looksWhole =
+    reply.isWhole && (reply.framing !== 'close' || (seen.over === 'end' && !seen.isGone))
+  const got = seen.isHalf ? reply.body.replaceAll(':\n\n', '') : reply.body
+  if (looksWhole) {
+    if (!script.wholeBodies.includes(got)) return 'a reply that looks whole and is not'
+    const isPassed =
+      reply.framing !== 'chunked' || breaks || inWords(reply.trailers) === inWords(script.trailers)
+    if (!isPassed) return 'other trailers'
+    const hints =
+      version === 'HTTP/1.0' || seen.version === 'HTTP/1.0'
+        ? 0
+        : interims.filter((each) => each === 103).length
+    return seen.hints === hints ? undefined : `${seen.hints} early hints`
+  }
+  if (!seen.isGone && !breaks && !script.lacksMark) return 'a reply that is whole and looks broken'
+  const isPart = want.startsWith(got) || want.startsWith(withoutErrorEvent(got))
+  return isPart ? undefined : 'other bytes before it broke'
+}
+
+/** What tells a client of an error in the midst of its stream. */
+function withoutErrorEvent(body: string): string {
+  return body.replace(/(?:data: )?\{"error":.*\}\n+$/, '')
+}
+
+function isOwnError({ status, lines }: RawReply): boolean {
+  return (
+    status >= 502 && valuesOf({ lines }, 'content-type')[0]?.startsWith('application/json') === true
+  )
+}
+
+/** Whether it may come to nothing: for a break, or for a connection that closed as it was used again. */
+function mayFail(script: Script, stage: Stage): boolean {
+  const { breaks } = script.plan.reply
+  if (breaks && (script.replyEnd < script.replyHead || breaks.how === 'RST')) return true
+  return !canRepeat(script, stage) && stage.dialect !== 'koboldcpp'
+}
+
+function canRepeat({ plan }: Script, { dialect }: Stage): boolean {
+  if (dialect === 'generic' && plan.body) return false
+  return (
+    !['POST', 'PATCH'].includes(plan.method) || (plan.method === 'POST' && plan.format !== 'plain')
+  )
+}
+
+/** Says what is wrong with what came of a request; undefined: nothing. */
+function judgeRequest(script: Script, stage: Stage): string | undefined {
+  const { receptions, plan, sentBytes, request } = script
+  const most = canRepeat(script, stage) && stage.dialect !== 'koboldcpp' ? 2 : 1
+  if (receptions.length > most) return `was sent ${receptions.length} times`
+  const want = script.requestBody.toString('latin1')
+  for (const { method, body, isWhole } of receptions) {
+    const got = body.toString('latin1').replace(/,"genkey":"[-0-9a-f]+"/, '')
+    if (method !== plan.method) return `came as ${method}`
+    if (isWhole && sentBytes < request.length) return 'a request that looks whole and is not'
+    if (isWhole && got !== want) return 'another body'
+    if (!want.startsWith(got) && stage.dialect !== 'koboldcpp') return 'other bytes before it broke'
+  }
+  return undefined
+}
+
+/** The timers that something in src/ has made, by where. */
+const timers = new Map<number, string>()
+const hook = createHook({
+  init(id, type) {
+    if (type !== 'Timeout') return
+    const made = /\/src\/.*/.exec(new Error().stack ?? '')?.[0]
+    if (made) timers.set(id, made)
+  },
+  destroy: (id) => void timers.delete(id),
+})
+
+function resources(): string {
+  const kinds = process.getActiveResourcesInfo().filter((kind) => !/Immediate|FSReq/.test(kind))
+  return [...kinds, ...timers.values()].sort().join('\n')
+}
+
+function isOver(socket: Socket): boolean {
+  const script = latest.get(socket)
+  return socket.destroyed || (script?.isKept === true && answered.has(script))
+}
+
+/** Nothing of a run outlives it, but connections that may be used again. */
+async function settle({ gateway, received }: Proxied): Promise<void> {
+  const isIdle = () =>
+    gateway.app.pool.statuses().every(({ inFlight, waiting }) => inFlight + waiting === 0)
+  await until('no lease is left', isIdle, HANGS_MS)
+  await until('no request is left', () => [...sockets].every(isOver), HANGS_MS)
+  for (const socket of sockets) if (socket.destroyed) sockets.delete(socket)
+  gateway.logged.length = 0
+  received.length = 0
+}
+
+async function runOf(stage: Stage, proxied: Proxied, sessions: readonly SessionPlan[]) {
+  scripts.clear()
+  const playing = sessions.map(async (plan) => {
+    const client = await rawClient(proxied.port)
+    const faults = await new Player(client, plan.version).play(plan, stage)
+    client.socket.destroy()
+    return faults
+  })
+  const faults = (await Promise.all(playing)).flat()
+  await settle(proxied)
+  for (const script of scripts.values()) {
+    const fault = judgeRequest(script, stage)
+    if (fault) faults.push(`${script.path}: the request ${fault}`)
+  }
+  if (faults.length > 0) throw new Error(faults.join('\n'))
+}
+
+for (const stage of STAGES.filter(({ dialect }) => !ONLY || ONLY === dialect)) {
+  t.test(`whatever happens to an exchange, nobody is told a lie: ${stage.dialect}`, async (t) => {
+    hook.enable()
+    t.teardown(() => hook.disable())
+    const proxied = await startProxied(
+      t,
+      (request) => answer(request).catch((error) => t.error(error)),
+      { answersAt: 'head', probe: 'seen', backend: stage.backend },
+    )
+    await exchange(proxied.port, get('/health', ['Connection: close']))
+    await settle(proxied)
+    const before = resources()
+    const sessions = fc.array(sessionPlan, { minLength: 1, maxLength: 4 })
+    const property = fc.asyncProperty(sessions, (plan) => runOf(stage, proxied, plan))
+    const again = { ...(SEED && { seed: Number(SEED) }), ...(PATH && { path: PATH }) }
+    await fc.assert(property, { numRuns: RUNS, ...again })
+    for (const socket of sockets) socket.destroy()
+    await until('all is as before', () => resources() === before, HANGS_MS).catch(() => {})
+    t.equal(resources(), before, 'no socket and no timer is left')
+  })
+}
