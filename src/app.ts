@@ -57,7 +57,7 @@ export function createApp(config: Config, parts: AppParts): App {
   const watchers = parts.watcher ? [parts.watcher] : []
   const recorder = recordTo(createLifeLog(log), metrics.backends, ...watchers)
   const pool = new Pool(config, { host, ports: new Ports(), state, recorder })
-  let routing = createRouting(config)
+  let routing = createRouting(config, pool)
   let closesBy: 'end' | 'release' = 'end'
   registerMetrics(server, metrics, () => pool.isReady())
   const exchanges = recordExchanges(createAccessLog(log), metrics.exchanges)
@@ -81,7 +81,7 @@ export function createApp(config: Config, parts: AppParts): App {
     await Promise.all([pool.close(closesBy), admission.drain(listen.drainTimeoutMs)])
   })
   const apply = (next: Config) => {
-    const nextRouting = createRouting(next) // first: whatever it refuses, nothing has been changed yet
+    const nextRouting = createRouting(next, pool) // first: whatever it refuses, nothing has been changed yet
     const applied = pool.apply(next)
     routing = nextRouting
     return applied
@@ -93,11 +93,11 @@ export function createApp(config: Config, parts: AppParts): App {
   return { server, pool, state, apply, close }
 }
 
-function createRouting(config: Config): Routing {
+function createRouting(config: Config, pool: Pool): Routing {
   return {
     matcher: createMatcher(config.routes),
     picker: createPicker(config.backends),
-    face: new KoboldFace(config),
+    face: new KoboldFace(config, pool),
   }
 }
 

@@ -58,6 +58,12 @@ export class Backend {
     }
   }
 
+  /** Where it listens, its base path included, while it is ready; to look at it without holding it awake. */
+  get readyUrl(): string | undefined {
+    const origin = this.#life.readyOrigin
+    return origin === undefined ? undefined : origin + this.config.address.basePath
+  }
+
   /** Starts the backend if it is down, and resolves when it is ready. */
   async start(signal: Leaving): Promise<void> {
     signal.throwIfAborted()

@@ -58,6 +58,11 @@ export class Life {
     return this.#state === 'ready'
   }
 
+  /** Undefined unless it is ready. */
+  get readyOrigin(): string | undefined {
+    return this.#state === 'ready' ? this.#active?.run.origin : undefined
+  }
+
   get isExternal(): boolean {
     return this.#parts.launcher.kind === 'external'
   }

@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net'
 
-const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/
+const CONTINUE = /^HTTP\/1\.[01] 100/
+/** Any interim head but that of a switch, behind which something else than HTTP comes. */
+const INTERIM = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r\n]/
+const INTERIM_BEGIN = /^HTTP\/1\.[01] 1\d?\d?$/
 const SHORTEST_HEAD = 'HTTP/1.1 100 '.length
-const LONGEST_HEAD = 1024
+const LONGEST_HEAD = 4096
 const END_OF_HEAD = '\r\n\r\n'
 
 /**
@@ -20,7 +23,7 @@ export function filterContinue(socket: Socket, awaitsHead: () => boolean): void 
   socket.read = (size?: number) => {
     const chunk: Buffer | null = read(size)
     if (chunk === null) return null
-    return held || (awaitsHead() && mayBeContinue(chunk)) ? filter(chunk) : chunk
+    return held || (awaitsHead() && mayBeInterim(chunk)) ? filter(chunk) : chunk
   }
 }
 
@@ -30,19 +33,29 @@ interface Rest {
   readonly isWhole: boolean
 }
 
+/** A `100 Continue` may stand behind other interim heads, such as early hints. */
 function withoutContinue(bytes: Buffer): Rest {
+  const kept: Buffer[] = []
   let rest = bytes
-  while (mayBeContinue(rest)) {
+  while (mayBeInterim(rest)) {
     const end = rest.indexOf(END_OF_HEAD)
-    if (end < 0) return { bytes: rest, isWhole: rest.length > LONGEST_HEAD }
-    rest = rest.subarray(end + END_OF_HEAD.length)
+    if (end < 0) {
+      return { bytes: Buffer.concat([...kept, rest]), isWhole: rest.length > LONGEST_HEAD }
+    }
+    const next = end + END_OF_HEAD.length
+    if (!CONTINUE.test(beginOf(rest))) kept.push(rest.subarray(0, next))
+    rest = rest.subarray(next)
   }
-  return { bytes: rest, isWhole: true }
+  return { bytes: kept.length > 0 ? Buffer.concat([...kept, rest]) : rest, isWhole: true }
 }
 
-function mayBeContinue(bytes: Buffer): boolean {
+function mayBeInterim(bytes: Buffer): boolean {
   if (bytes.length === 0 || bytes[0] !== 0x48) return false
-  const begin = bytes.toString('latin1', 0, SHORTEST_HEAD)
-  if (begin.length === SHORTEST_HEAD) return CONTINUE.test(begin)
-  return 'HTTP/1.1 100 '.startsWith(begin) || 'HTTP/1.0 100 '.startsWith(begin)
+  const begin = beginOf(bytes)
+  if (begin.length === SHORTEST_HEAD) return INTERIM.test(begin)
+  return 'HTTP/1.1 '.startsWith(begin) || 'HTTP/1.0 '.startsWith(begin) || INTERIM_BEGIN.test(begin)
+}
+
+function beginOf(bytes: Buffer): string {
+  return bytes.toString('latin1', 0, SHORTEST_HEAD)
 }

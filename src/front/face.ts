@@ -1,74 +1,38 @@
+import type { Pool } from '../backends/pool.js'
 import type { Config } from '../config/config.js'
 import { GatehouseError } from '../errors.js'
-import type { Match } from '../routing/match.js'
-import {
-  type FaceFacts,
-  faceFacts,
-  imageModels,
-  imageOptions,
-  infoVersion,
-  model,
-  models,
-  version,
-} from './answers.js'
+import type { Face, FaceCall, OwnAnswer } from '../routing/face.js'
+import { faceFacts } from './answers.js'
+import type { Answer, FaceContext } from './context.js'
 import { CORS_HEADERS } from './cors.js'
+import { META, META_STAND_INS } from './meta.js'
 
-/** A whole answer of the gateway's own. */
-interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
-type Render = (facts: FaceFacts) => unknown
-
-/** Answered here always, by the id of the built-in row. */
-const ALWAYS = new Map<string, Render>([
-  ['version', version],
-  ['shutdown', () => ({ success: false })],
-  ['models', models],
-])
-/** Answered here while the backend that knows better is down. */
-const STAND_IN = new Map<string, Render>([
-  ['model', model],
-  ['info-version', infoVersion],
-  ['sd-options', imageOptions],
-  ['sd-models', imageModels],
-  // Only the backend knows its own; without them a client offers its defaults.
-  ...['sd-samplers', 'sd-schedulers', 'sd-upscalers', 'sd-latent-upscalers', 'sd-loras'].map(
-    (id): [string, Render] => [id, () => []],
-  ),
-  ['abort', () => ({ success: 'false', done: 'false' })],
-])
+/** Every call that the face answers itself. */
+const ANSWERS: ReadonlyMap<string, Answer> = new Map([...META])
+/** What stands in while the backend that knows better is down. */
+const STAND_INS: ReadonlyMap<string, Answer> = new Map([...META_STAND_INS])
 /** The calls of the gateway's that may be passed on to a backend that runs; administration is never among them. */
 const BACKENDS_MAY_ANSWER: ReadonlySet<string | undefined> = new Set(['meta', 'running'])
-const PREFLIGHT: Answer = { status: 200, headers: CORS_HEADERS, body: '' }
+const PREFLIGHT: OwnAnswer = { status: 200, headers: CORS_HEADERS, body: '' }
 
-/** The one KoboldCpp that all backends are together; it neither starts nor wakes any of them. */
-export class KoboldFace {
-  readonly #facts: FaceFacts
+/** The one KoboldCpp that all backends are together. */
+export class KoboldFace implements Face {
+  readonly #context: FaceContext
 
-  constructor(config: Config) {
-    this.#facts = faceFacts(config)
+  constructor(config: Config, pool: Pool) {
+    this.#context = { config, pool, facts: faceFacts(config) }
   }
 
-  /** Throws GATEHOUSE_NO_ROUTE for what has no answer here and is no backend's business either. */
-  answer({ row }: Match): Answer | undefined {
+  answer(call: FaceCall): OwnAnswer | undefined | Promise<OwnAnswer | undefined> {
+    const { row } = call.match
     if (row.to.gateway === 'preflight') return PREFLIGHT
-    const answer = this.#render(ALWAYS.get(row.id))
-    if (!answer && !BACKENDS_MAY_ANSWER.has(row.to.gateway)) {
-      throw new GatehouseError('GATEHOUSE_NO_ROUTE')
-    }
-    return answer
+    const answer = ANSWERS.get(row.id)
+    if (answer) return answer(this.#context, call)
+    if (BACKENDS_MAY_ANSWER.has(row.to.gateway)) return undefined
+    throw new GatehouseError('GATEHOUSE_NO_ROUTE')
   }
 
-  standIn({ row }: Match): Answer | undefined {
-    return this.#render(STAND_IN.get(row.id))
-  }
-
-  #render(render: Render | undefined): Answer | undefined {
-    if (!render) return undefined
-    const headers = { ...CORS_HEADERS, 'content-type': 'application/json' }
-    return { status: 200, headers, body: JSON.stringify(render(this.#facts)) }
+  standIn(call: FaceCall): OwnAnswer | undefined | Promise<OwnAnswer | undefined> {
+    return STAND_INS.get(call.match.row.id)?.(this.#context, call)
   }
 }

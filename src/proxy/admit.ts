@@ -4,12 +4,12 @@ import { within } from '../abortable.js'
 import { normalisePath } from '../config/normalise-path.js'
 import { dialectOf } from '../dialects/dialect-of.js'
 import { GatehouseError, hasCode } from '../errors.js'
-import type { Match, Matcher } from '../routing/match.js'
+import type { Face, FaceCall, OwnAnswer } from '../routing/face.js'
+import type { Matcher } from '../routing/match.js'
 import { modelOf } from '../routing/model-of.js'
 import { isOwnPath } from '../routing/own-paths.js'
 import type { Picker, PickResult } from '../routing/pick.js'
 import { Exchange, NOWHERE } from './exchange.js'
-import type { Face, OwnAnswer } from './face.js'
 import { lineValue } from './headers.js'
 import type { Call } from './outbound.js'
 import { Sending, type SendingParts } from './sending.js'
@@ -99,12 +99,15 @@ export class Admission {
 
   async #serve(exchange: Exchange, { face, picker }: Routing, call: Call): Promise<void> {
     const { match, model } = call
-    const own = this.#ownAnswer(match, { face, picker })
-    if (own) return this.#send(exchange, own)
+    if (this.#isOwn(call, picker)) {
+      const own = await face.answer(this.#faceCall(exchange, call))
+      if (own) return this.#send(exchange, own)
+    }
     try {
       await this.#sending.send(exchange, call, picker.pick(match, model))
     } catch (error) {
-      const standIn = isDown(error) && match.to.backend === undefined && face.standIn(match)
+      const mayStandIn = isDown(error) && match.to.backend === undefined
+      const standIn = mayStandIn && (await face.standIn(this.#faceCall(exchange, call)))
       if (standIn && !exchange.answer.isHeld) return this.#send(exchange, standIn)
       if (!isDown(error) || !match.row.fallback) throw error
       // To a client, a path that nobody knows is not there, whatever the backend does that might have known it.
@@ -114,20 +117,24 @@ export class Admission {
   }
 
   /** A backend that a route names outright speaks for itself, but no KoboldCpp is ever handed administration. */
-  #ownAnswer(
-    match: Match,
-    { face, picker }: Pick<Routing, 'face' | 'picker'>,
-  ): OwnAnswer | undefined {
+  #isOwn({ match }: Call, picker: Picker): boolean {
     const { gateway } = match.row.to
-    if (match.row.upgrade) {
-      return this.#hasWebSockets(picker.pick(match)) ? undefined : face.answer(match)
-    }
-    if (gateway === undefined) return undefined
+    if (match.row.upgrade) return !this.#hasWebSockets(picker.pick(match))
+    if (gateway === undefined) return false
     const named =
       match.to.backend === undefined ? undefined : this.#parts.pool.get(match.to.backend)
     const guarded = gateway === 'admin' || gateway === 'shutdown'
-    if (named && !(guarded && named.config.dialect === 'koboldcpp')) return undefined
-    return face.answer(match)
+    return !named || (guarded && named.config.dialect === 'koboldcpp')
+  }
+
+  #faceCall(exchange: Exchange, { match, path, model }: Call): FaceCall {
+    const { method = 'GET', url = '' } = exchange.request.raw
+    const query = url.indexOf('?')
+    return {
+      ...{ match, method, path, model, client: exchange.client },
+      query: query < 0 ? '' : url.slice(query + 1),
+      body: () => exchange.readBody(this.#parts.body),
+    }
   }
 
   /** KoboldCpp has but a false one, which spoils a thread of its server (kobold-wire, gotcha 8). */

@@ -45,6 +45,11 @@ export class ClientReply {
     return this.#state === 'held'
   }
 
+  /** Whether a backend's answer could not follow heartbeats, so that its end may be a break. */
+  get isRefused(): boolean {
+    return this.#refusedWith !== undefined
+  }
+
   /** As the client sees it, or was told in words after heartbeats had fixed it. */
   get status(): number {
     return this.#refusedWith ?? this.raw.statusCode

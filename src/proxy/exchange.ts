@@ -162,7 +162,8 @@ export class Exchange {
   #outcome(forwarded: Forwarded, status: number): Outcome {
     if (status === 101) return 'ok' // a tunnel ends by one side's leaving
     if (forwarded.end === 'broken') return 'upstream_broken'
-    if (forwarded.end === 'client_gone' || this.gone.aborted) return 'client_gone'
+    const hasLeft = this.gone.aborted && !this.answer.isRefused
+    if (forwarded.end === 'client_gone' || hasLeft) return 'client_gone'
     return status >= 500 ? 'upstream_error' : 'ok'
   }
 

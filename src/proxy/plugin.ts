@@ -1,13 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Admission, type AdmitParts, type Routing } from './admit.js'
+import { Admission, type AdmitParts } from './admit.js'
 import { Exchange } from './exchange.js'
-import type { OwnAnswer } from './face.js'
 import { lineValue } from './headers.js'
+import type { Voice } from './patience.js'
 import { registerRawDoorSockets } from './raw-door-socket.js'
 import { createHeadCheck, type HeadLimits } from './request-head.js'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
-const NOTHING_TO_SAY: OwnAnswer = { status: 204, headers: {}, body: '' }
 
 /** Everything that is not the gateway's own endpoint belongs to the workloads; every request's head is checked. */
 export function registerProxy(
@@ -35,7 +34,7 @@ export function registerProxy(
       new Exchange(request, reply).failed(error, parts.recorder)
       throw error
     }
-    if (raw.url === '*') return answerForAll(parts.routing(), reply)
+    if (raw.url === '*') return answerForAll(parts.voice, reply)
     if (!raw.url?.startsWith('/gatehouse/')) raw.headers['content-type'] = undefined
     done()
   })
@@ -50,8 +49,6 @@ export function registerProxy(
 }
 
 /** `OPTIONS *` asks what the gateway as a whole can do, and is answered like a preflight to any path. */
-function answerForAll({ matcher, face }: Routing, reply: FastifyReply): void {
-  const match = matcher.match({ method: 'OPTIONS', path: '/', headers: {} })
-  const answer = face.answer(match) ?? NOTHING_TO_SAY
-  void reply.status(answer.status).headers(answer.headers).send(answer.body)
+function answerForAll({ headers }: Voice, reply: FastifyReply): void {
+  void reply.status(200).headers(headers).send('')
 }

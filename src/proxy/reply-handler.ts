@@ -151,7 +151,7 @@ export class ReplyHandler implements UpstreamHandler {
       answer.streamsEvents(() => events.isBetweenEvents)
     }
     const isStream = this.#events !== undefined || contentType.startsWith('application/x-ndjson')
-    if (format && isStream) this.#end = new StreamEnd(format, !isDelimited)
+    if (format && isStream && !this.#bodiless) this.#end = new StreamEnd(format, !isDelimited)
   }
 
   /** The backend closed an idle connection while the request was on its way: it never saw it. */

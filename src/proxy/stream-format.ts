@@ -13,7 +13,8 @@ export interface StreamFormat {
 }
 
 // Line breaks and quotes within a JSON text are escaped, so a bare one is the stream's own.
-const FINISH_REASON = /"finish_reason"\s*:\s*"/
+// Older KoboldCpp write the text "null" into the events that are not the last (kobold-observed 5).
+const FINISH_REASON = /"finish_reason"\s*:\s*"(?!null")[^"]+"/
 const DONE = /\ndata: ?\[DONE\]/
 const RESPONSE_END = /\nevent: ?response\.(?:completed|failed|incomplete)\b/
 const MESSAGE_STOP = /\nevent: ?message_stop\b/

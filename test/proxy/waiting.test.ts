@@ -144,7 +144,7 @@ t.test('who cannot be shown anything, or has its answer, is not asked again', as
   hearts.end(other.answer)
 })
 
-t.test('without an interval nobody is shown anything', async (t) => {
+t.test('without an interval nobody is shown anything', async () => {
   const hearts = new Heartbeats(0)
   const { answer } = reply()
   hearts.begin(answer, () => {

@@ -1,0 +1,35 @@
+import type { Match } from './match.js'
+
+/** A request as the face sees it. */
+export interface FaceCall {
+  readonly match: Match
+  readonly method: string
+  /** As `normalisePath` returns it. */
+  readonly path: string
+  /** What stands behind the question mark, as it came; empty: nothing. */
+  readonly query: string
+  /** Who asks: a key, else an address. */
+  readonly client: string
+  /** The `model` that its body names, where that was read. */
+  readonly model: string | undefined
+  /** The whole body; rejects as the reading of a body does. */
+  body(): Promise<Buffer>
+}
+
+/** A whole answer of the gateway's own. */
+export interface OwnAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Buffer
+}
+
+/** What answers for all backends together; `front/` is one. It neither starts nor wakes any of them. */
+export interface Face {
+  /**
+   * The answer to a call that belongs to the gateway; undefined: ask the backend that it is about, if that runs.
+   * Throws GATEHOUSE_NO_ROUTE for what has no answer here and is no backend's business either.
+   */
+  answer(call: FaceCall): OwnAnswer | undefined | Promise<OwnAnswer | undefined>
+  /** The answer to a call whose backend is not running; undefined: there is none. */
+  standIn(call: FaceCall): OwnAnswer | undefined | Promise<OwnAnswer | undefined>
+}
