@@ -23,6 +23,7 @@ import { registerPressure } from './proxy/pressure.js'
 import { registerRawDoor } from './proxy/raw-door.js'
 import { recordExchanges } from './proxy/recorder.js'
 import { createRequestIds } from './proxy/request-id.js'
+import { Runs } from './proxy/runs.js'
 import { toOriginForm } from './proxy/target.js'
 import { watchUnused } from './proxy/unused-connections.js'
 import { serveUpgrades } from './proxy/upgrade.js'
@@ -67,7 +68,13 @@ export function createApp(config: Config, parts: AppParts): App {
     server,
     {
       ...{ routing: () => routing, pool, offers: serveUpgrades(server.server) },
-      ...{ body, trusts, recorder: exchanges, heartbeatMs: listen.heartbeatIntervalMs },
+      ...{
+        body,
+        trusts,
+        runs: new Runs(),
+        recorder: exchanges,
+        heartbeatMs: listen.heartbeatIntervalMs,
+      },
       voice: { errorBody, headers: CORS_HEADERS },
     },
     listen,

@@ -34,6 +34,7 @@ const ERRORS = {
   GATEHOUSE_RETIRED: [503, 'The {backend} backend was taken out of routes.json.'],
   GATEHOUSE_OVERLOADED: [503, 'Gatehouse has too much to do right now; please try again later.'],
   GATEHOUSE_STOPPING: [503, 'Gatehouse is shutting down.'],
+  GATEHOUSE_ABORTED: [499, 'This request was aborted by its client.'],
   GATEHOUSE_CLIENT_GONE: [499, 'The client left before the answer.'],
   GATEHOUSE_INTERNAL: [500, 'Gatehouse failed to handle this request; the log says why.'],
 } as const satisfies Record<string, readonly [number, string]>

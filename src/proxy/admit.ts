@@ -5,13 +5,16 @@ import { normalisePath } from '../config/normalise-path.js'
 import { dialectOf } from '../dialects/dialect-of.js'
 import { GatehouseError, hasCode } from '../errors.js'
 import type { Face, FaceCall, OwnAnswer } from '../routing/face.js'
+import { jsonIsTrue } from '../routing/json-member.js'
 import type { Matcher } from '../routing/match.js'
 import { modelOf } from '../routing/model-of.js'
 import { isOwnPath } from '../routing/own-paths.js'
 import type { Picker, PickResult } from '../routing/pick.js'
+import { abortedAnswer } from './aborted.js'
 import { Exchange, NOWHERE } from './exchange.js'
 import { lineValue } from './headers.js'
 import type { Call } from './outbound.js'
+import { Owners } from './owners.js'
 import { Sending, type SendingParts } from './sending.js'
 import type { WebSocketOffer } from './upgrade.js'
 
@@ -28,18 +31,23 @@ export interface AdmitParts extends SendingParts {
   readonly offers: WeakMap<IncomingMessage, WebSocketOffer>
 }
 
+/** What no KoboldCpp is handed as it came: administration, and what could end or read another client's text. */
+const GUARDED: ReadonlySet<string> = new Set(['admin', 'shutdown', 'running'])
 const DOWN = ['GATEHOUSE_NOT_RUNNING', 'GATEHOUSE_BUSY', 'GATEHOUSE_NOT_SERVED'] as const
 
 /** The line: match the route, pick the backend, lease it, forward, stream back; then the lease ends. */
 export class Admission {
   readonly #parts: AdmitParts
   readonly #sending: Sending
+  readonly #owners: Owners
   readonly #open = new Set<Exchange>()
   #isStopping = false
 
   constructor(parts: AdmitParts) {
     this.#parts = parts
     this.#sending = new Sending(parts)
+    const { runs, pool, voice } = parts
+    this.#owners = new Owners({ runs, pool, headers: voice.headers })
   }
 
   /** Serves one request. Rejects with a GatehouseError while nothing of an answer was written. */
@@ -100,12 +108,16 @@ export class Admission {
   async #serve(exchange: Exchange, { face, picker }: Routing, call: Call): Promise<void> {
     const { match, model } = call
     if (this.#isOwn(call, picker)) {
-      const own = await face.answer(this.#faceCall(exchange, call))
+      const asked = this.#faceCall(exchange, call)
+      const isOfRun = match.row.to.gateway === 'running'
+      const own = isOfRun ? await this.#owners.answer(asked) : await face.answer(asked)
       if (own) return this.#send(exchange, own)
     }
     try {
       await this.#sending.send(exchange, call, picker.pick(match, model))
     } catch (error) {
+      const aborted = hasCode(error, 'GATEHOUSE_ABORTED') && this.#aborted(exchange, call)
+      if (aborted && !exchange.answer.isHeld) return this.#send(exchange, aborted)
       const mayStandIn = isDown(error) && match.to.backend === undefined
       const standIn = mayStandIn && (await face.standIn(this.#faceCall(exchange, call)))
       if (standIn && !exchange.answer.isHeld) return this.#send(exchange, standIn)
@@ -116,6 +128,16 @@ export class Admission {
     }
   }
 
+  /** Its own client aborted it while it waited: it has the answer that it would have from a KoboldCpp. */
+  #aborted({ body, destination }: Exchange, { match }: Call): OwnAnswer | undefined {
+    if (destination.workload !== 'text') return undefined
+    const streams = body !== undefined && jsonIsTrue(body, 'stream')
+    const answer = abortedAnswer(match.row.id, streams)
+    if (!answer) return undefined
+    const headers = { ...this.#parts.voice.headers, 'content-type': answer.contentType }
+    return { status: 200, headers, body: answer.body }
+  }
+
   /** A backend that a route names outright speaks for itself, but no KoboldCpp is ever handed administration. */
   #isOwn({ match }: Call, picker: Picker): boolean {
     const { gateway } = match.row.to
@@ -123,7 +145,7 @@ export class Admission {
     if (gateway === undefined) return false
     const named =
       match.to.backend === undefined ? undefined : this.#parts.pool.get(match.to.backend)
-    const guarded = gateway === 'admin' || gateway === 'shutdown'
+    const guarded = GUARDED.has(gateway)
     return !named || (guarded && named.config.dialect === 'koboldcpp')
   }
 
@@ -133,6 +155,7 @@ export class Admission {
     return {
       ...{ match, method, path, model, client: exchange.client },
       query: query < 0 ? '' : url.slice(query + 1),
+      cancelWaiting: (workload) => this.#parts.runs.cancelWaiting(exchange.client, workload),
       body: () => exchange.readBody(this.#parts.body),
     }
   }

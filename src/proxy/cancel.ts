@@ -2,7 +2,7 @@ import type { Lease } from '../backends/lease.js'
 import type { UpstreamHandler } from '../backends/upstream.js'
 
 /** A request that has only just been sent may not be known to the backend yet. */
-export const TRIES = 5
+const TRIES = 5
 const PAUSE_MS = 100
 
 /**

@@ -9,10 +9,12 @@ import { ClientReply } from './client-reply.js'
 import type { Forwarded } from './forward.js'
 import { keepProbing } from './half-close.js'
 import type { ExchangeRecorder, Outcome } from './recorder.js'
+import type { Run } from './runs.js'
 import type { WebSocketOffer } from './upgrade.js'
 
 const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   GATEHOUSE_CLIENT_GONE: 'client_gone',
+  GATEHOUSE_ABORTED: 'client_gone',
   GATEHOUSE_START_FAILED: 'start_failed',
   GATEHOUSE_BACKING_OFF: 'start_failed',
   GATEHOUSE_LANE_FULL: 'queue_full',
@@ -50,6 +52,8 @@ export class Exchange {
   /** Undefined while it was not read whole. */
   body: Buffer | undefined
   lease: Lease | undefined
+  /** Its place among its client's requests, if it asks for work. */
+  run: Run | undefined
   /** How often it was sent again, because its backend had ended. */
   replays = 0
   readonly answer: ClientReply

@@ -1,4 +1,4 @@
-import { jsonObjectStart, jsonText } from '../routing/json-member.js'
+import { jsonObjectStart } from '../routing/json-member.js'
 
 const CLOSE_OBJECT = 0x7d
 const WHITE = new Set([0x20, 0x0a, 0x0d, 0x09])
@@ -15,32 +15,18 @@ const KEYED = new Set([
   'kai-request',
 ])
 
-/** A body with the key by which its request can be ended at the backend. */
-export interface Keyed {
-  readonly body: Buffer
-  readonly key: string
-  /** Whether no other request ever has this key. */
-  readonly isUnique: boolean
-}
-
 /**
- * Gives a request for text a key of its own, where its client gave none. It is written behind the other members,
+ * A request's body with this key for its request, whatever key it had. It is written behind the other members,
  * without reading them: a body may be a long prompt, and of two equal names the last one counts.
  * Undefined: this kind of request has no key.
  */
-export function withKey(body: Buffer, rowId: string, key: string): Keyed | undefined {
+export function withKey(body: Buffer, rowId: string, key: string): Buffer | undefined {
   const start = KEYED.has(rowId) ? jsonObjectStart(body) : undefined
   const end = lastPlace(body)
   if (start === undefined || body[end] !== CLOSE_OBJECT) return undefined
-  const own = jsonText(body, 'genkey')
-  if (own) return { body, key: own, isUnique: false }
   const isEmpty = lastPlace(body.subarray(0, end)) < start
   const member = Buffer.from(`${isEmpty ? '' : ','}"genkey":${JSON.stringify(key)}`)
-  return {
-    body: Buffer.concat([body.subarray(0, end), member, body.subarray(end)]),
-    key,
-    isUnique: true,
-  }
+  return Buffer.concat([body.subarray(0, end), member, body.subarray(end)])
 }
 
 /** Where the last byte stands that is no white space. */

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { Lease } from '../backends/lease.js'
 import type { Match } from '../routing/match.js'
 import { upstreamPath } from '../routing/upstream-path.js'
 import { hasBody } from './body.js'
-import { abortByKey, TRIES } from './cancel.js'
+import { abortByKey } from './cancel.js'
 import type { Exchange } from './exchange.js'
 import type { Outbound } from './forward.js'
 import { withKey } from './genkey.js'
@@ -47,7 +46,7 @@ export function outboundOf(exchange: Exchange, { path, match }: Call, trusted: b
 
 /** Without a length of its own a body that was read is sent with its true one. */
 function bodyOf(
-  { request: { raw }, body, lease }: Exchange,
+  { request: { raw }, body, lease, run }: Exchange,
   { row }: Match,
   lines: string[],
 ): Pick<Outbound, 'body' | 'cancel'> {
@@ -57,8 +56,8 @@ function bodyOf(
     return { body: hasBody(raw) ? raw : null, cancel: undefined }
   }
   const { dialect } = lease as Lease
-  const keyed = dialect.cancels === 'genkey' ? withKey(body, row.id, randomUUID()) : undefined
-  if (!keyed) return { body, cancel: undefined }
-  const tries = keyed.isUnique ? TRIES : 1 // the client's next request may have the same key
-  return { body: keyed.body, cancel: () => abortByKey(lease as Lease, keyed.key, tries) }
+  const key = run?.key
+  if (dialect.cancels !== 'genkey' || key === undefined) return { body, cancel: undefined }
+  const keyed = withKey(body, row.id, key)
+  return { body: keyed ?? body, cancel: keyed && (() => abortByKey(lease as Lease, key)) }
 }

@@ -169,10 +169,12 @@ export class ReplyHandler implements UpstreamHandler {
   }
 
   #fail(error: Error): void {
-    const { lease, settle } = this.#sent
+    const { lease, outbound, settle } = this.#sent
     this.#stopWatching()
     if (isUnreachable(error)) lease.unreachable()
-    settle.reject(upstreamError(error, lease.config.name))
+    const failure = upstreamError(error, lease.config.name)
+    if (hasCode(failure, 'GATEHOUSE_UPSTREAM_TIMEOUT')) outbound.cancel?.()
+    settle.reject(failure)
   }
 
   #clientLeft(): void {
@@ -180,7 +182,11 @@ export class ReplyHandler implements UpstreamHandler {
     if (this.#mayFinish() && hasCode(reason, 'GATEHOUSE_CLIENT_GONE')) {
       this.#isAbandoned = true
       this.#resume?.()
-    } else this.#cancel(reason, 'client_gone')
+      return
+    }
+    const isThere = !hasCode(reason, 'GATEHOUSE_CLIENT_GONE')
+    if (isThere && this.#firstByteAt > 0) this.#breakOff(reason)
+    this.#cancel(reason, 'client_gone')
   }
 
   /** Whether the request goes on at the backend without its client: one that was not sent yet does not. */

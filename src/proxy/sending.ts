@@ -2,6 +2,7 @@ import type { Backend } from '../backends/backend.js'
 import type { Lease } from '../backends/lease.js'
 import type { Pool } from '../backends/pool.js'
 import { GatehouseError } from '../errors.js'
+import { jsonText } from '../routing/json-member.js'
 import type { Match } from '../routing/match.js'
 import type { PickResult } from '../routing/pick.js'
 import { Backlog } from './backlog.js'
@@ -12,6 +13,7 @@ import { Heartbeats } from './heartbeats.js'
 import { type Call, isWork, outboundOf } from './outbound.js'
 import { type Voice, waitingOf } from './patience.js'
 import type { ExchangeRecorder } from './recorder.js'
+import type { Run, Runs } from './runs.js'
 import { streamFormat } from './stream-format.js'
 import { watchStreamedBody } from './streamed-body.js'
 import { isClosed, isUnreachable } from './upstream-error.js'
@@ -19,6 +21,7 @@ import { isClosed, isUnreachable } from './upstream-error.js'
 export interface SendingParts {
   readonly pool: Pool
   readonly recorder: ExchangeRecorder
+  readonly runs: Runs
   readonly body: BodyLimits
   readonly heartbeatMs: number
   readonly voice: Voice
@@ -46,6 +49,14 @@ export class Sending {
    * error.
    */
   async send(exchange: Exchange, call: Call, picked: PickResult): Promise<void> {
+    try {
+      await this.#send(exchange, call, picked)
+    } finally {
+      if (exchange.run) this.#parts.runs.end(exchange.run)
+    }
+  }
+
+  async #send(exchange: Exchange, call: Call, picked: PickResult): Promise<void> {
     for (;;) {
       await this.#lease(exchange, picked, call.match)
       try {
@@ -54,6 +65,7 @@ export class Sending {
         if (exchange.replays > 0 || !(await this.#mayReplay(exchange, call.match, error)))
           throw error
         exchange.replays += 1
+        if (exchange.run) exchange.run.lease = undefined
       }
     }
   }
@@ -80,10 +92,18 @@ export class Sending {
     }
     const bodies = match.route?.bodies ?? backend.config.bodies
     if (bodies === 'buffer') await exchange.readBody(this.#parts.body)
+    if (isWork(match)) exchange.run ??= this.#begin(exchange, picked)
     this.#keepWaiting(exchange, match, backend)
     const { wake, lane, idleOnly: onlyIdle } = match
     const ask = { client: exchange.client, signal: exchange.gone, wake, lane, onlyIdle }
     exchange.lease = await backend.lease(ask)
+    if (exchange.run) exchange.run.lease = exchange.lease
+  }
+
+  #begin(exchange: Exchange, { workload }: PickResult): Run {
+    const isText = workload === 'text' && exchange.body !== undefined
+    const clientKey = isText && exchange.body ? jsonText(exchange.body, 'genkey') : undefined
+    return this.#parts.runs.begin(exchange, workload, clientKey ?? '')
   }
 
   #keepWaiting(exchange: Exchange, match: Match, { config: backend }: Backend): void {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 export function watchUnused(server: Server): () => void {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
+    if (sockets.has(socket)) return // it came before, and was handed in once more (upgrade.ts)
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })

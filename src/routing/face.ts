@@ -1,3 +1,4 @@
+import type { Workload } from '../config/config.js'
 import type { Match } from './match.js'
 
 /** A request as the face sees it. */
@@ -12,6 +13,8 @@ export interface FaceCall {
   readonly client: string
   /** The `model` that its body names, where that was read. */
   readonly model: string | undefined
+  /** Takes the requests of the same client for this workload that still wait out of their line; returns how many. */
+  cancelWaiting(workload: Workload): number
   /** The whole body; rejects as the reading of a body does. */
   body(): Promise<Buffer>
 }

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import type { Lease } from '../backends/lease.js'
+import type { Workload } from '../config/config.js'
+import { GatehouseError } from '../errors.js'
+import type { Exchange } from './exchange.js'
+
+/** One request for work, from its asking for a lease until its reply is over. */
+export interface Run {
+  readonly exchange: Exchange
+  readonly client: string
+  readonly workload: Workload | undefined
+  /** The key that its client gave it; empty: none. Two clients may have the same. */
+  readonly clientKey: string
+  /** The key that it has at its backend; no other request ever has it. */
+  readonly key: string
+  /** Undefined while it waits. */
+  lease: Lease | undefined
+}
+
+/** Where a text can still be asked for after its request is over. */
+export interface Trace {
+  readonly clientKey: string
+  readonly key: string
+  readonly backend: string
+}
+
+/** How many clients' last texts are remembered. */
+const TRACES = 1_000
+
+/** Whose request is whose: the owners of what runs and waits, so that nobody ends or reads another's work. */
+export class Runs {
+  readonly #byClient = new Map<string, Run[]>()
+  readonly #traces = new Map<string, Trace>()
+
+  begin(exchange: Exchange, workload: Workload | undefined, clientKey: string): Run {
+    const { client } = exchange
+    const run: Run = {
+      ...{ exchange, client, workload, clientKey },
+      key: randomUUID(),
+      lease: undefined,
+    }
+    const others = this.#byClient.get(client)
+    if (others) others.push(run)
+    else this.#byClient.set(client, [run])
+    return run
+  }
+
+  end(run: Run): void {
+    const runs = this.#byClient.get(run.client)
+    runs?.splice(runs.indexOf(run), 1)
+    if (runs?.length === 0) this.#byClient.delete(run.client)
+    if (run.lease && run.workload === 'text') this.#remember(run, run.lease)
+  }
+
+  /** This client's newest text, running or waiting, with this key; empty: with any. */
+  text(client: string, clientKey: string): Run | undefined {
+    return this.#byClient
+      .get(client)
+      ?.findLast(
+        (run) => run.workload === 'text' && (clientKey === '' || run.clientKey === clientKey),
+      )
+  }
+
+  /** This client's last text, if it had this key; empty: any. */
+  lastText(client: string, clientKey: string): Trace | undefined {
+    const trace = this.#traces.get(client)
+    return clientKey === '' || trace?.clientKey === clientKey ? trace : undefined
+  }
+
+  /** Takes this client's requests for a workload that still wait out of their line; returns how many. */
+  cancelWaiting(client: string, workload: Workload): number {
+    const runs = this.#byClient.get(client) ?? []
+    const waiting = runs.filter((run) => run.workload === workload && !run.lease)
+    for (const { exchange } of waiting) exchange.gone.leave(new GatehouseError('GATEHOUSE_ABORTED'))
+    return waiting.length
+  }
+
+  #remember({ client, clientKey, key }: Run, { config }: Lease): void {
+    this.#traces.delete(client)
+    this.#traces.set(client, { clientKey, key, backend: config.name })
+    const [oldest] = this.#traces.keys()
+    if (this.#traces.size > TRACES && oldest !== undefined) this.#traces.delete(oldest)
+  }
+}
