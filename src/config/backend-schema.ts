@@ -68,6 +68,15 @@ export const backend = Type.Object(
         default: [],
       },
     ),
+    models: Type.Array(
+      Type.String({ minLength: 1, title: 'a text, * for anything', examples: ['my-model'] }),
+      {
+        title: 'a list of texts',
+        description:
+          'The names besides its own by which a request asks for this backend, where several serve one workload; `*` stands for anything. Its own name, and names without a star, win over those with one.',
+        default: [],
+      },
+    ),
     dialect: Type.Enum([...DIALECT_NAMES], {
       type: 'string',
       title: term.oneOf(DIALECT_NAMES),

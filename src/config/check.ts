@@ -1,5 +1,6 @@
 import { checkAddresses } from './check-addresses.js'
 import { checkMemory } from './check-memory.js'
+import { checkModels } from './check-models.js'
 import { checkNames } from './check-names.js'
 import { checkRoutes } from './check-routes.js'
 import { checkStarts } from './check-starts.js'
@@ -12,5 +13,6 @@ export function crossCheck(settings: Settings, report: Report): void {
   checkMemory(settings, report)
   checkRoutes(settings, report)
   checkNames(settings, report)
+  checkModels(settings, report)
   checkStarts(settings, report)
 }

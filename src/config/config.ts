@@ -18,6 +18,7 @@ export interface Config {
   /** Absolute path of the file this was loaded from. */
   readonly file: string
   readonly listen: ListenConfig
+  readonly admin: AdminConfig
   readonly devices: readonly DeviceConfig[]
   /** In the order of the file; the first that serves a workload is its default. */
   readonly backends: readonly BackendConfig[]
@@ -52,6 +53,12 @@ export interface ListenConfig {
   readonly trustProxy: readonly string[]
 }
 
+/** What clients may change in a running gateway. */
+export interface AdminConfig {
+  /** Choose the default text backend, for everybody. */
+  readonly switchTextModel: boolean
+}
+
 export interface DeviceConfig {
   readonly name: string
   /** `auto`: asked from the driver. */
@@ -62,6 +69,8 @@ export interface DeviceConfig {
 export interface BackendConfig {
   readonly name: string
   readonly serves: readonly Workload[]
+  /** Names besides its own by which a request's `model` asks for it; globs where they have a `*`. */
+  readonly models: readonly string[]
   readonly dialect: DialectName
   readonly address: BackendAddress
   readonly launcher: LauncherConfig
@@ -133,7 +142,7 @@ export interface RouteConfig {
   readonly methods: readonly string[]
   /** Header name in lower case → a glob (`*`) that its value must match. */
   readonly headers: Readonly<Record<string, string>>
-  /** A glob (`*`) that the body's `model` must match; undefined: not looked at. */
+  /** A glob (`*`) that the request's `model` must match; undefined: not looked at. */
   readonly model: string | undefined
   readonly to: RouteTarget
   /** Cut the path's fixed part off before forwarding (only for `/a/*`). */

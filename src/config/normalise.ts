@@ -42,6 +42,7 @@ export function normalise(settings: Settings, origin: Origin): Config {
   return {
     file,
     listen: toListen(settings.listen),
+    admin: { switchTextModel: settings.admin.switchTextModel },
     devices: inOrder(devices, origin.deviceNames).map(([name, device]) => toDevice(name, device)),
     backends: inOrder(backends, origin.backendNames).map(([name, backend]) =>
       toBackend(name, backend, { folder: dirname(file), secrets: origin.secrets }),
@@ -88,6 +89,7 @@ function toBackend(name: string, backend: BackendSettings, place: Place): Backen
   return {
     name,
     serves: backend.serves,
+    models: backend.models,
     dialect: backend.dialect,
     address: toAddress(backend.url, backend.process !== undefined),
     launcher: toLauncher(backend.process, place),

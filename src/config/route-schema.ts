@@ -55,7 +55,8 @@ export const route = Type.Object(
     ),
     model: Type.Optional(
       term.text({
-        description: "Only requests whose body's `model` matches; `*` stands for anything.",
+        description:
+          'Only requests whose `model`, in the body or behind the question mark, matches; `*` stands for anything.',
       }),
     ),
     to: Type.Union(

@@ -78,6 +78,17 @@ const listen = Type.Object(
   { ...term.CLOSED, description: "The gateway's own door and its limits.", default: {} },
 )
 
+const admin = Type.Object(
+  {
+    switchTextModel: term.flag({
+      description:
+        'Let everybody who reaches the gateway choose the default among the text backends, in the admin panel of KoboldAI Lite. The choice holds for all and is forgotten when the gateway ends.',
+      default: false,
+    }),
+  },
+  { ...term.CLOSED, description: 'What clients may change in a running gateway.', default: {} },
+)
+
 const device = Type.Object(
   {
     memory: term.sizeOrAuto({
@@ -101,6 +112,7 @@ export const schema = Type.Object(
       Type.String({ title: 'a text', description: 'The JSON schema that an editor shall use.' }),
     ),
     listen,
+    admin,
     devices: named(device, 'What has memory to hold, by name: `gpu0`, `gpu1`, `ram`.'),
     backends: named(backend, 'The backends, by name.'),
     routes: Type.Array(route, {

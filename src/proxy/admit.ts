@@ -101,7 +101,7 @@ export class Admission {
     const early = matcher.needsModel(call) ? undefined : matcher.match(call)
     if (early && !picker.needsModel(early)) return { path, match: early, model: undefined }
     const body = await exchange.readBody(this.#parts.body)
-    const model = modelOf(body, lineValue(raw.rawHeaders, 'content-type'))
+    const model = modelOf(body, lineValue(raw.rawHeaders, 'content-type'), raw.url)
     return { path, match: early ?? matcher.match({ ...call, model }), model }
   }
 

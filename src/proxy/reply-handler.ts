@@ -173,7 +173,8 @@ export class ReplyHandler implements UpstreamHandler {
     this.#stopWatching()
     if (isUnreachable(error)) lease.unreachable()
     const failure = upstreamError(error, lease.config.name)
-    if (hasCode(failure, 'GATEHOUSE_UPSTREAM_TIMEOUT')) outbound.cancel?.()
+    const isLate = hasCode(failure, 'GATEHOUSE_UPSTREAM_TIMEOUT')
+    if (isLate && !this.#cancelled) outbound.cancel?.()
     settle.reject(failure)
   }
 

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto'
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Carried, joinSockets } from './tunnel.js'
 
 /** What a client may send ahead of the answer to its offer, before it is read no further. */
 const EARLY_BYTES = 64 * 1024
+/** Shows a client that its offer was understood (RFC 6455 1.3). */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** The other end of a tunnel. */
 export interface FarEnd {
@@ -32,6 +35,17 @@ export class WebSocketOffer {
 
   /** Answers with the backend's own 101 (name, value, name, value), and joins both sides. */
   accept(lines: readonly string[], { backend, over }: FarEnd): void {
+    joinSockets(this.#switch(lines), backend, over)
+  }
+
+  /** Answers with a 101 of the gateway's own (RFC 6455 4.2.2), and hands the connection over. */
+  take(): Socket {
+    const key = this.#reply.req.headers['sec-websocket-key'] ?? ''
+    const proof = createHash('sha1').update(`${key}${GUID}`).digest('base64')
+    return this.#switch(['Sec-WebSocket-Accept', proof])
+  }
+
+  #switch(lines: readonly string[]): Socket {
     const socket = this.#socket
     socket.off('drain', this.#drained).off('end', this.#left)
     const head = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket']
@@ -42,7 +56,7 @@ export class WebSocketOffer {
     this.#reply.detachSocket(socket)
     socket.write(`${head.join('\r\n')}\r\n\r\n`, 'latin1')
     this.#early.putBack()
-    joinSockets(socket, backend, over)
+    return socket
   }
 
   /** Node tells a reply that there is room for more only while it holds the connection itself. */

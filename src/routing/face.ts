@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Workload } from '../config/config.js'
 import type { Match } from './match.js'
 
@@ -26,13 +27,21 @@ export interface OwnAnswer {
   readonly body: string | Buffer
 }
 
+/** The gateway's own end of a WebSocket, which is called once with the connection, just after its 101 was written. */
+export interface OwnSocket {
+  readonly accept: (socket: Duplex) => void
+}
+
+export type Own = OwnAnswer | OwnSocket
+
 /** What answers for all backends together; `front/` is one. It neither starts nor wakes any of them. */
 export interface Face {
   /**
    * The answer to a call that belongs to the gateway; undefined: ask the backend that it is about, if that runs.
-   * Throws GATEHOUSE_NO_ROUTE for what has no answer here and is no backend's business either.
+   * Throws GATEHOUSE_NO_ROUTE for what has no answer here and is no backend's business either. An OwnSocket answers
+   * a call whose row is about WebSockets.
    */
-  answer(call: FaceCall): OwnAnswer | undefined | Promise<OwnAnswer | undefined>
+  answer(call: FaceCall): Own | undefined | Promise<Own | undefined>
   /** The answer to a call whose backend is not running; undefined: there is none. */
   standIn(call: FaceCall): OwnAnswer | undefined | Promise<OwnAnswer | undefined>
 }

@@ -1,5 +1,7 @@
 import type { BackendConfig, Workload } from '../config/config.js'
+import type { Defaults } from './defaults.js'
 import type { Match } from './match.js'
+import { type ModelNames, modelNames, type ReportedModels } from './model-names.js'
 import type { Row, RowTarget } from './row.js'
 
 /** Which backend a request goes to, and as what; `backend` undefined: nobody serves that workload. */
@@ -11,17 +13,26 @@ export interface PickResult {
 
 /** Chooses among the configured backends; knows nothing of their state. */
 export interface Picker {
-  /** Never throws. An unknown model is no failure: the first backend of the workload takes it. */
+  /** Never throws. An unknown model is no failure: the default backend of the workload takes it. */
   pick(match: Match, model?: string): PickResult
-  /** Does more than one backend serve this, so that the body's `model` chooses? */
+  /** Does more than one backend serve this, so that the request's `model` chooses? */
   needsModel(match: Match): boolean
 }
 
 /** Those who serve one workload. */
 interface Servers {
+  readonly workload: Workload
   readonly first: PickResult
-  readonly byModel: ReadonlyMap<string, PickResult>
-  readonly count: number
+  readonly byName: ReadonlyMap<string, PickResult>
+  readonly models: ModelNames
+}
+
+/** What is known of the backends while they run, and changes. */
+export interface PickParts {
+  /** Left out: the first of the file is always the default. */
+  readonly defaults?: Defaults
+  /** Left out: nobody reports names. */
+  readonly reported?: ReportedModels
 }
 
 /** Of one backend, by what the call is about; undefined: something that it does not serve. */
@@ -31,26 +42,39 @@ type ResultsOf = ReadonlyMap<Workload | undefined, PickResult>
 const NO_SUCH_BACKEND: PickResult = Object.freeze({ backend: undefined, workload: undefined })
 
 /** Prepares the choice; among equals the earlier in the file wins. */
-export function createPicker(backends: readonly BackendConfig[]): Picker {
-  const servers = serversByWorkload(backends)
+export function createPicker(
+  backends: readonly BackendConfig[],
+  { defaults, reported = () => undefined }: PickParts = {},
+): Picker {
+  const servers = serversByWorkload(backends, reported)
   const named = new Map(backends.map((backend) => [backend.name, resultsOf(backend)]))
   return {
     pick({ to, row }, model) {
       if (to.backend !== undefined) return namedResult(named.get(to.backend), row)
       const those = serversFor(to, servers)
-      return (model === undefined ? undefined : those.byModel.get(model)) ?? those.first
+      return askedFor(those, model) ?? chosen(those, defaults) ?? those.first
     },
     needsModel({ to }) {
-      return to.backend === undefined && serversFor(to, servers).count > 1
+      return to.backend === undefined && serversFor(to, servers).byName.size > 1
     },
   }
 }
 
+/** Where there is no choice, names are not looked at; an empty one asks for nothing. */
+function askedFor({ byName, models }: Servers, model: string | undefined): PickResult | undefined {
+  if (model === undefined || model === '' || byName.size < 2) return undefined
+  return byName.get(models.find(model) ?? '')
+}
+
+function chosen({ byName, workload }: Servers, defaults?: Defaults): PickResult | undefined {
+  return byName.get(defaults?.chosen(workload) ?? '')
+}
+
 function serversFor(to: RowTarget, servers: Readonly<Record<Workload, Servers>>): Servers {
   const those = servers[workloadOf(to)]
-  if (those.count > 0 || to.otherwise === undefined) return those
+  if (those.byName.size > 0 || to.otherwise === undefined) return those
   const others = servers[to.otherwise]
-  return others.count > 0 ? others : those
+  return others.byName.size > 0 ? others : those
 }
 
 // What the gateway answers itself is picked as the work that it is about, for when it has to ask.
@@ -59,33 +83,33 @@ function workloadOf(to: RowTarget): Workload {
   return to.of === 'all' ? 'text' : to.of
 }
 
-function serversByWorkload(backends: readonly BackendConfig[]): Record<Workload, Servers> {
+function serversByWorkload(
+  backends: readonly BackendConfig[],
+  reported: ReportedModels,
+): Record<Workload, Servers> {
+  const of = (workload: Workload) => serversOf(workload, backends, reported)
   return {
-    text: serversOf('text', backends),
-    image: serversOf('image', backends),
-    transcribe: serversOf('transcribe', backends),
-    speech: serversOf('speech', backends),
-    embeddings: serversOf('embeddings', backends),
-    music: serversOf('music', backends),
+    text: of('text'),
+    image: of('image'),
+    transcribe: of('transcribe'),
+    speech: of('speech'),
+    embeddings: of('embeddings'),
+    music: of('music'),
   }
 }
 
-function serversOf(workload: Workload, backends: readonly BackendConfig[]): Servers {
+function serversOf(
+  workload: Workload,
+  backends: readonly BackendConfig[],
+  reported: ReportedModels,
+): Servers {
   const serving = backends.filter(({ serves }) => serves.includes(workload))
-  const results = serving.map(({ name }) => Object.freeze({ backend: name, workload }))
-  const nobody = Object.freeze({ backend: undefined, workload })
-  return { first: results[0] ?? nobody, byModel: byModel(results), count: results.length }
-}
-
-// The names under which clients know a backend: its own, and as Kobold and Ollama lists write it.
-function byModel(results: readonly PickResult[]): ReadonlyMap<string, PickResult> {
-  const exact = results.map((result) => [`${result.backend}`, result] as const)
-  const aliases = exact.flatMap(([name, result]) => [
-    [`koboldcpp/${name}:latest`, result] as const,
-    [`${name}:latest`, result] as const,
-    [`koboldcpp/${name}`, result] as const,
-  ])
-  return new Map([...aliases, ...exact])
+  const byName = new Map(
+    serving.map(({ name }) => [name, Object.freeze({ backend: name, workload })] as const),
+  )
+  const [first = Object.freeze({ backend: undefined, workload })] = byName.values()
+  const models = modelNames(serving, (model) => reported(workload, model))
+  return { workload, first, byName, models }
 }
 
 function resultsOf({ name, serves }: BackendConfig): ResultsOf {

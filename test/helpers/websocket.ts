@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { external, type Gateway, startGateway } from './gateway.js'
-import { get } from './raw-client.js'
+import { get, rawClient } from './raw-client.js'
+import { until } from './until.js'
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -112,6 +114,34 @@ export async function startTunnelled(
   })
   const inFlight = () => gateway.app.pool.statuses()[0]?.inFlight ?? -1
   return { ...side, gateway, port: gateway.port, inFlight }
+}
+
+/** Takes a WebSocket, and says nothing more. */
+export function accept({ socket }: Handshake): void {
+  socket.write(accepting())
+}
+
+/** A tunnel that stands: both its ends, and the gateway between them. */
+export async function startTunnel(t: Test, settings: TunnelSettings = {}) {
+  const tunnelled = await startTunnelled(t, accept, settings)
+  const client = await rawClient(tunnelled.port)
+  client.socket.write(offer('/live'))
+  await client.sees('\r\n\r\n')
+  const [far] = tunnelled.handshakes
+  if (!far) throw new Error('no handshake')
+  const isOver = () => tunnelled.inFlight() === 0 && tunnelled.sockets.size === 0
+  return { ...tunnelled, client, far, isOver }
+}
+
+/** Resolves when a number has not changed for a while. */
+export async function standsStill(number: () => number): Promise<void> {
+  let before = -1
+  await until('it stands still', async () => {
+    const same = number() === before
+    before = number()
+    if (!same) await sleep(300)
+    return same
+  })
 }
 
 function readHandshake(socket: Socket, onHandshake: (handshake: Handshake) => void): void {

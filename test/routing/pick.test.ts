@@ -7,6 +7,7 @@ function backend(name: string, ...serves: Workload[]): BackendConfig {
   return {
     name,
     serves,
+    models: [],
     dialect: 'koboldcpp',
     address: { protocol: 'http:', host: '127.0.0.1', port: 0, basePath: '' },
     launcher: { kind: 'external' },
