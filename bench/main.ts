@@ -1,4 +1,4 @@
-/** `npm run bench -- hop|stream|wake`: see README.md. */
+/** `npm run bench -- hop|stream|wake|soak`: see README.md. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { bestGenerator, type Load } from './load.js'
 import { type Options, parseOptions, USAGE } from './options.js'
 import { Programs } from './programs.js'
 import { type Subject, startSubjects } from './setting.js'
+import { measureSoak, soakTable } from './soak.js'
 import { measureStreams } from './stream.js'
 import { streamTable } from './stream-table.js'
 import { measureWake, wakeTable } from './wake.js'
@@ -43,7 +44,9 @@ async function bench(options: Options): Promise<void> {
   const results: Result[] = []
   say(machine())
   if (options.what === 'wake') results.push(await wake(options))
-  for (const manner of options.what === 'wake' ? [] : options.manners) {
+  if (options.what === 'soak') results.push(await soak(options))
+  const hasManners = options.what === 'hop' || options.what === 'stream'
+  for (const manner of hasManners ? options.manners : []) {
     const subjects = await startSubjects({ folder, programs, manner })
     const measure = options.what === 'hop' ? hops : streams
     results.push(...(await measure(subjects, options, manner)))
@@ -59,6 +62,13 @@ async function wake({ rounds }: Options): Promise<Result> {
   say(`\nwake: the sample backend, ${rounds} rounds: median (min-max)`)
   say(wakeTable(times))
   return { manner: 'close', atOnce: 1, rows: [times] }
+}
+
+async function soak({ rounds }: Options): Promise<Result> {
+  const rows = await measureSoak(programs, folder, rounds)
+  say(`\nsoak: ${rounds} rounds: median (min-max)`)
+  say(soakTable(rows))
+  return { manner: 'keep-alive', atOnce: 1, rows }
 }
 
 async function hops(subjects: readonly Subject[], options: Options, manner: string) {

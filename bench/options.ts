@@ -9,7 +9,7 @@ export type Generator = (typeof GENERATORS)[number]
 
 /** What to measure, and how long; read once from the command line. */
 export interface Options {
-  readonly what: 'hop' | 'stream' | 'wake'
+  readonly what: 'hop' | 'stream' | 'wake' | 'soak'
   readonly manners: readonly Manner[]
   readonly rounds: number
   /** Seconds that one measurement of `hop` lasts. */
@@ -21,7 +21,7 @@ export interface Options {
   readonly jsonFile: string | undefined
 }
 
-export const USAGE = `npm run bench -- hop|stream|wake [options]
+export const USAGE = `npm run bench -- hop|stream|wake|soak [options]
   --rounds N            rounds, each with every subject once (3)
   --manner M,M          keep-alive, close (both)
   --duration S          hop: seconds per measurement (4)
@@ -46,9 +46,9 @@ export function parseOptions(argv: readonly string[]): Options {
       json: { type: 'string' },
     },
   })
-  if (positionals.length !== 1) throw new Error('say hop, stream or wake')
+  if (positionals.length !== 1) throw new Error('say hop, stream, wake or soak')
   return {
-    what: oneOf(['hop', 'stream', 'wake'], positionals[0]),
+    what: oneOf(['hop', 'stream', 'wake', 'soak'], positionals[0]),
     manners: values.manner.split(',').map((word) => oneOf(MANNERS, word)),
     rounds: count(values.rounds),
     durationS: count(values.duration),

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import proxyAddr from '@fastify/proxy-addr'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
+import { registerAdmin } from './admin/plugin.js'
 import { createLifeLog } from './backends/life-log.js'
 import { type Applied, Pool } from './backends/pool.js'
 import { type BackendRecorder, recordTo } from './backends/recorder.js'
 import type { Config, ListenConfig } from './config/config.js'
 import { errorBody, refuseTunnel, replyToClientError, replyWithError } from './error-reply.js'
 import { CORS_HEADERS } from './front/cors.js'
-import { KoboldFace } from './front/face.js'
+import { Front } from './front/front.js'
 import type { Host } from './launchers/host.js'
 import { Ports } from './launchers/ports.js'
 import { StateFile } from './launchers/state-file.js'
@@ -27,6 +28,7 @@ import { Runs } from './proxy/runs.js'
 import { toOriginForm } from './proxy/target.js'
 import { watchUnused } from './proxy/unused-connections.js'
 import { serveUpgrades } from './proxy/upgrade.js'
+import { Defaults } from './routing/defaults.js'
 import { createMatcher } from './routing/match.js'
 import { createPicker } from './routing/pick.js'
 
@@ -50,31 +52,25 @@ export interface App {
 
 /** Makes every part once. */
 export function createApp(config: Config, parts: AppParts): App {
-  const { host, log } = parts
+  const { log } = parts
   const { listen } = config
   const server = createServer(config, log)
   const metrics: Metrics = new Metrics(parts.version, () => pool.statuses())
-  const state = new StateFile(join(host.stateDir, 'backends.json'))
-  const watchers = parts.watcher ? [parts.watcher] : []
-  const recorder = recordTo(createLifeLog(log), metrics.backends, ...watchers)
-  const pool = new Pool(config, { host, ports: new Ports(), state, recorder })
-  let routing = createRouting(config, pool)
+  const runs = new Runs()
+  const { pool, state, front } = createBackends(config, { ...parts, runs, metrics })
+  let routing = createRouting(config, front)
   let closesBy: 'end' | 'release' = 'end'
   registerMetrics(server, metrics, () => pool.isReady())
-  const exchanges = recordExchanges(createAccessLog(log), metrics.exchanges)
+  registerAdmin(server, { pool, version: parts.version })
+  const exchanges = recordExchanges(createAccessLog(log), metrics.exchanges, front.pictures.times)
   const trusts = createTrust(listen.trustProxy)
   const body = { bytes: listen.bufferBytes, idleMs: listen.bodyTimeoutMs }
   const admission = registerProxy(
     server,
     {
       ...{ routing: () => routing, pool, offers: serveUpgrades(server.server) },
-      ...{
-        body,
-        trusts,
-        runs: new Runs(),
-        recorder: exchanges,
-        heartbeatMs: listen.heartbeatIntervalMs,
-      },
+      ...{ body, trusts, runs, recorder: exchanges },
+      heartbeatMs: listen.heartbeatIntervalMs,
       voice: { errorBody, headers: CORS_HEADERS },
     },
     listen,
@@ -87,8 +83,10 @@ export function createApp(config: Config, parts: AppParts): App {
     server.server.close() // nobody comes in any more; connections in use end with their replies
     await Promise.all([pool.close(closesBy), admission.drain(listen.drainTimeoutMs)])
   })
+  server.addHook('onListen', async () => front.listen())
+  server.addHook('onClose', () => front.close())
   const apply = (next: Config) => {
-    const nextRouting = createRouting(next, pool) // first: whatever it refuses, nothing has been changed yet
+    const nextRouting = createRouting(next, front) // first: whatever it refuses, nothing has been changed yet
     const applied = pool.apply(next)
     routing = nextRouting
     return applied
@@ -100,11 +98,26 @@ export function createApp(config: Config, parts: AppParts): App {
   return { server, pool, state, apply, close }
 }
 
-function createRouting(config: Config, pool: Pool): Routing {
+/** The backends, and the face that they have together. */
+function createBackends(config: Config, parts: AppParts & { runs: Runs; metrics: Metrics }) {
+  const { host, log, watcher, runs, metrics } = parts
+  const state = new StateFile(join(host.stateDir, 'backends.json'))
+  const defaults = new Defaults()
+  const front = new Front({
+    ...{ log, stateDir: host.stateDir, defaults },
+    ...{ underWay: runs, pool: () => pool },
+  })
+  const watchers = [front.recorder, ...(watcher ? [watcher] : [])]
+  const recorder = recordTo(createLifeLog(log), metrics.backends, ...watchers)
+  const pool: Pool = new Pool(config, { host, ports: new Ports(), state, recorder })
+  return { pool, state, front }
+}
+
+function createRouting(config: Config, front: Front): Routing {
   return {
     matcher: createMatcher(config.routes),
-    picker: createPicker(config.backends),
-    face: new KoboldFace(config, pool),
+    picker: createPicker(config.backends, front.pickParts(config)),
+    face: front.face(config),
   }
 }
 

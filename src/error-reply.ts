@@ -4,6 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { normalisePath } from './config/normalise-path.js'
 import { type ErrorCode, GatehouseError } from './errors.js'
 import { CORS_HEADERS } from './front/cors.js'
+import { escapeHtml } from './front/html.js'
 import { findRow } from './routing/find-row.js'
 import type { Caller } from './routing/row.js'
 
@@ -181,10 +182,6 @@ function page(error: GatehouseError): string {
 <p><code>${error.code}</code></p>
 </html>
 `
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }
 
 /** KoboldAI Lite looks at `service_unavailable`: it shows the text and offers to abort. */

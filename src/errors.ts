@@ -11,6 +11,10 @@ const ERRORS = {
   GATEHOUSE_HEADER_TOO_LARGE: [431, 'The head of this request is too big.'],
   GATEHOUSE_REQUEST_TIMEOUT: [408, 'This request did not arrive in time.'],
   GATEHOUSE_NO_ROUTE: [404, 'Nothing here answers this path. Please check the URL.'],
+  GATEHOUSE_CROSS_SITE: [
+    403,
+    'This call is for the pages of Gatehouse itself, not for other sites.',
+  ],
   GATEHOUSE_NOT_SERVED: [404, 'No backend here serves {workload}. Add one to routes.json.'],
   GATEHOUSE_NOT_RUNNING: [
     503,
@@ -30,6 +34,10 @@ const ERRORS = {
   GATEHOUSE_UNREACHABLE: [502, 'The {backend} backend does not answer.'],
   GATEHOUSE_UPSTREAM_FAILED: [502, 'The {backend} backend ended before it answered.'],
   GATEHOUSE_UPSTREAM_BROKEN: [502, 'The {backend} backend broke off its answer.'],
+  GATEHOUSE_EMPTY_ANSWER: [
+    502,
+    'The {backend} backend had no result for this request: it has no model loaded for it, or refused what it was given.',
+  ],
   GATEHOUSE_UPSTREAM_TIMEOUT: [504, 'The {backend} backend did not answer in time.'],
   GATEHOUSE_RETIRED: [503, 'The {backend} backend was taken out of routes.json.'],
   GATEHOUSE_OVERLOADED: [503, 'Gatehouse has too much to do right now; please try again later.'],

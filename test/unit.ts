@@ -2,9 +2,8 @@
 // second of a core. Those that start programs, or bend the clock, run by themselves (package.json, "test").
 import { readdirSync } from 'node:fs'
 
-const TOGETHER = 'config routing lanes dialects launchers backends proxy cli docs sample .'.split(
-  ' ',
-)
+const TOGETHER =
+  'config routing lanes dialects launchers backends proxy cli docs sample front .'.split(' ')
 const BY_THEMSELVES = [
   'backends/crash.test.ts',
   'docs/readme.test.ts',

@@ -132,13 +132,15 @@ export class Backend {
 
   #grant(active: ActiveRun, turn: Turn, times: { asked: number; turned: number }): Lease {
     let ended = false
+    const grantedAt = performance.now()
     return {
       config: this.config,
       dialect: this.#dialect,
       upstream: active.upstream,
       origin: active.run.origin,
       queueWaitMs: times.turned - times.asked,
-      startWaitMs: performance.now() - times.turned,
+      startWaitMs: grantedAt - times.turned,
+      grantedAt,
       unreachable: () => this.#life.unreachable(active),
       endedWithin: (ms) => active.endedWithin(ms),
       end: () => {

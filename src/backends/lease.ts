@@ -27,6 +27,8 @@ export interface Lease {
   /** Time spent in the lane, and waiting for a start, in milliseconds. */
   readonly queueWaitMs: number
   readonly startWaitMs: number
+  /** When it was granted, by `performance.now()`. */
+  readonly grantedAt: number
   /** The backend could not be reached with this lease. */
   unreachable(): void
   /** Resolves with whether the backend ended by itself, as far as that shows within `ms` milliseconds. */

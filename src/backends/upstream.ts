@@ -7,6 +7,8 @@ export interface UpstreamHandler extends Dispatcher.DispatchHandler {
   onConnection?(connection: Connection): void
 }
 
+const FORSAKEN = 'its request was given up'
+
 export interface UpstreamOptions {
   /** Whether a connection may carry a second request. */
   readonly keepsConnections: boolean
@@ -57,6 +59,7 @@ export class Connection extends Client {
   #socket: Socket | undefined
   #isOpen = false
   #awaitsHead = false
+  #isForsaken = false
   #readBefore = 0
 
   constructor(origin: URL, { connect, ...options }: Client.Options) {
@@ -64,8 +67,10 @@ export class Connection extends Client {
     super(origin, {
       ...options,
       connect: (to, done) => {
+        if (this.#isForsaken) return done(new Error(FORSAKEN), null)
         open(to, (...result) => {
           const [, socket] = result
+          if (socket && this.#isForsaken) return forsake(socket, done)
           if (socket) this.#take(socket)
           done(...result)
         })
@@ -94,8 +99,17 @@ export class Connection extends Client {
     this.#awaitsHead = false
   }
 
+  /**
+   * Its request is given up. Undici would open a connection to find that out, and keep it open for a while, which
+   * holds one of a KoboldCpp's few threads.
+   */
+  forsake(): void {
+    this.#isForsaken = true
+  }
+
   override dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): boolean {
     this.#awaitsHead = true
+    this.#isForsaken = false
     this.#readBefore = this.#isOpen ? (this.#socket?.bytesRead ?? 0) : 0
     handler.onConnection?.(this)
     return super.dispatch(options, handler)
@@ -109,6 +123,11 @@ export class Connection extends Client {
 }
 
 type Socket = NonNullable<Parameters<Parameters<ReturnType<typeof buildConnector>>[1]>[1]>
+
+function forsake(socket: Socket, done: buildConnector.Callback): void {
+  socket.destroy()
+  done(new Error(FORSAKEN), null)
+}
 
 function prepare(socket: Socket, awaitsHead: () => boolean): void {
   // Undici takes a reset for the proper end of a reply that ends with its connection; by another name it is an error.

@@ -4,6 +4,8 @@ import type { Settings } from './schema.js'
 
 /** A name without a star asks for one backend of a workload: that which is called so, else that which lists it. */
 export function checkModels({ backends }: Settings, report: Report): void {
+  const isInDoubt = ['serves', 'models'].some((key) => report.isOpenWithin(['backends'], key))
+  if (isInDoubt) return
   const owners = ownersByWorkload(backends)
   for (const [name, { serves, models }] of Object.entries(backends)) {
     for (const [index, model] of models.entries()) {

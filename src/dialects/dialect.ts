@@ -1,4 +1,5 @@
 import type { DialectName, Workload } from '../config/config.js'
+import type { EmptyForm } from './empty-answers.js'
 
 /** What a probe's answer says of a backend: it can work, not yet, or it never will as it is. */
 export type Readiness =
@@ -32,6 +33,8 @@ export interface Dialect {
    * that an offer of one is served as a plain request.
    */
   readonly webSockets: 'work' | 'news' | 'none'
+  /** How its answers look that say all is well and have nothing in them, by the id of the call's row. */
+  readonly emptyAnswers: ReadonlyMap<string, EmptyForm>
   /** Paths that this dialect knows under another name. */
   readonly rewrites: ReadonlyMap<string, string>
 }

@@ -1,5 +1,6 @@
 import type { Workload } from '../config/config.js'
 import { type Dialect, notYet, type ProbeReply, READY, type Readiness, wrong } from './dialect.js'
+import { EMPTY_ANSWERS } from './empty-answers.js'
 
 /** The flag of /api/extra/version that says the model for a workload is loaded (kobold-wire 2.1). */
 const FLAGS: Record<Workload, string> = {
@@ -25,6 +26,7 @@ export const koboldcpp: Dialect = {
   cancels: 'genkey',
   locksWhileWriting: true,
   webSockets: 'none',
+  emptyAnswers: EMPTY_ANSWERS,
   rewrites: new Map([['/embeddings', '/v1/embeddings']]),
 }
 

@@ -2,6 +2,7 @@ import type { DialectName } from '../config/config.js'
 import { type Dialect, notYet, type ProbeReply, READY, type Readiness } from './dialect.js'
 
 const TERM_THEN_KILL = ['SIGTERM', 'SIGKILL'] as const
+const NO_EMPTY_ANSWERS: Dialect['emptyAnswers'] = new Map()
 const NO_REWRITES: ReadonlyMap<string, string> = new Map()
 
 /** The dialects that are ordinary HTTP/1.1 servers: they differ only in where one asks whether they are up. */
@@ -16,6 +17,7 @@ function web(name: DialectName, probePath: string, judge: Dialect['judge']): Dia
     cancels: 'connection',
     locksWhileWriting: false,
     webSockets: 'work',
+    emptyAnswers: NO_EMPTY_ANSWERS,
     rewrites: NO_REWRITES,
   }
 }

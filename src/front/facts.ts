@@ -24,8 +24,8 @@ export interface FaceFacts {
 export interface FactParts {
   said(backend: BackendConfig, path: string): unknown
   /** Who is the default for a workload now, by name; undefined: the first in the file. */
-  defaultOf?: ((workload: Workload) => string | undefined) | undefined
-  admin?: (() => 0 | 1 | 2) | undefined
+  defaultOf?(workload: Workload): string | undefined
+  admin?(): 0 | 1 | 2
 }
 
 export function faceFacts(config: Config, parts: FactParts): FaceFacts {

@@ -2,7 +2,7 @@ import type { Backend } from '../backends/backend.js'
 import type { Pool } from '../backends/pool.js'
 import type { BackendRecorder, Move } from '../backends/recorder.js'
 import { look } from './look.js'
-import { type Question, questionsFor } from './questions.js'
+import { type Question, questionsFor, VERSION_PATH } from './questions.js'
 import { parse } from './read.js'
 import type { Registry } from './registry.js'
 
@@ -17,7 +17,7 @@ const ANSWER_MS = 2_000
 const FRESH_MS = 60_000
 /** The same after a round that failed: it may just have been started by whoever runs it. */
 const FAILED_MS = 5_000
-/** One answer may be too long or too late; after as many in a row the rest is not asked for. */
+/** One answer may be too long or too late; after as many the rest is not asked for. */
 const ENOUGH_MISSED = 2
 
 interface Round {
@@ -87,30 +87,28 @@ export class Gatherer implements BackendRecorder {
   async #gather(name: string, round: Round): Promise<void> {
     const backend = this.#parts.pool().get(name)
     if (!backend) return
-    const answers: Record<string, unknown> = {}
     let missed = 0
     for (const question of questionsFor(backend.config)) {
-      const answer = await this.#ask(backend, question)
-      missed = answer ? 0 : missed + 1
-      if (missed === ENOUGH_MISSED) break // it is gone, or in no state to be asked
-      if (answer && question.isGood(answer.value)) answers[question.path] = answer.value
-      else if (question.path === '/api/extra/version') break // no KoboldCpp, whatever it is
+      const outcome = await this.#ask(backend, question)
+      if (outcome === 'missed') missed += 1
+      if (missed === ENOUGH_MISSED) return
+      if (outcome !== 'good' && question.path === VERSION_PATH) return // no KoboldCpp, whatever it is
     }
-    round.isWhole = Object.keys(answers).length > 0
-    this.#parts.registry.keep(backend.config, answers)
+    round.isWhole = true
   }
 
-  /** Undefined: it did not answer. */
-  async #ask(
-    backend: Backend,
-    { path, maxBytes }: Question,
-  ): Promise<{ readonly value: unknown } | undefined> {
+  /** Asks, and keeps a good answer; missed: there was none at all. */
+  async #ask(backend: Backend, question: Question): Promise<'good' | 'bad' | 'missed'> {
     const { signal } = this.#closing
     const pool = this.#parts.pool()
+    const { path, maxBytes } = question
     const { name } = backend.config
-    if (signal.aborted || pool.get(name) !== backend) return undefined
+    if (signal.aborted || pool.get(name) !== backend) return 'missed'
     const seen = await look(pool, name, { path, maxBytes, signal, ms: ANSWER_MS })
-    return seen && { value: seen.status === 200 ? parse(seen.body) : undefined }
+    if (!seen) return 'missed'
+    const answer = seen.status === 200 ? parse(seen.body) : undefined
+    if (!question.isGood(answer)) return 'bad'
+    this.#parts.registry.keep(backend.config, path, answer)
+    return 'good'
   }
 }
-

@@ -1,5 +1,6 @@
+import { within } from '../abortable.js'
 import type { Pool } from '../backends/pool.js'
-import { look } from './look.js'
+import { canLook, look } from './look.js'
 import { parse } from './read.js'
 
 /** How long an answer of the gateway's waits for a backend's; its own is due within 10 ms. */
@@ -20,10 +21,10 @@ export class Live {
     this.#pool = pool
   }
 
-  /** Parsed JSON; undefined: it does not run, or has never answered. Resolves within a few milliseconds. */
+  /** Parsed JSON; undefined: it does not run, or does not answer that. Resolves within a few milliseconds. */
   async ask(name: string, path: string): Promise<unknown> {
     const key = `${name} ${path}`
-    if (this.#pool.get(name)?.readyUrl === undefined) {
+    if (!canLook(this.#pool.get(name))) {
       this.#last.delete(key)
       return undefined
     }
@@ -32,22 +33,15 @@ export class Live {
       asking = this.#look(name, path).finally(() => void this.#asking.delete(key))
       this.#asking.set(key, asking)
     }
-    await atMost(WAIT_MS, asking)
+    await within(WAIT_MS, asking)
     return this.#last.get(key)
   }
 
   async #look(name: string, path: string): Promise<void> {
     const seen = await look(this.#pool, name, { path, ms: LATE_MS })
     const said = seen?.status === 200 ? parse(seen.body) : undefined
-    if (said !== undefined) this.#last.set(`${name} ${path}`, said)
+    const key = `${name} ${path}`
+    if (said === undefined) this.#last.delete(key)
+    else this.#last.set(key, said)
   }
-}
-
-async function atMost(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
 }

@@ -29,9 +29,10 @@ export async function look(pool: Pool, name: string, ask: LookAsk): Promise<Look
   const { path, ms, maxBytes = MAX_BYTES } = ask
   const url = urlOf(pool.get(name))
   if (url === undefined) return undefined
-  const limits = [AbortSignal.timeout(ms), ...(ask.signal ? [ask.signal] : [])]
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), ms)
   try {
-    const signal = AbortSignal.any(limits)
+    const signal = AbortSignal.any([limit.signal, ...(ask.signal ? [ask.signal] : [])])
     const reply = await request(url + path, { signal, reset: true, headers: HEADERS })
     return {
       status: reply.statusCode,
@@ -40,7 +41,14 @@ export async function look(pool: Pool, name: string, ask: LookAsk): Promise<Look
     }
   } catch {
     return undefined // it ended, or is busy with something else: whoever asks has another answer
+  } finally {
+    clearTimeout(timer)
   }
+}
+
+/** Whether a backend can be asked without starting it. */
+export function canLook(backend: Backend | undefined): boolean {
+  return urlOf(backend) !== undefined
 }
 
 /** Where to ask a backend now; undefined: it would have to be started first. */

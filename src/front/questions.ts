@@ -26,7 +26,9 @@ export function isModelName(name: string | undefined): name is string {
   return name !== undefined && !NO_MODEL.has(name)
 }
 
-const VERSION = ask('/api/extra/version', (said) => textOf(said, 'result') === 'KoboldCpp')
+/** What every KoboldCpp is asked first. */
+export const VERSION_PATH = '/api/extra/version'
+const VERSION = ask(VERSION_PATH, (said) => textOf(said, 'result') === 'KoboldCpp')
 const MODELS = ask('/v1/models', (said) => listOf(objectOf(said).data).some(isModel))
 const PROPS = ask('/props', isFull)
 const VOICES = ask('/v1/audio/voices', (said) => hasItems(said) || hasItems(objectOf(said).voices))

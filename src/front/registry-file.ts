@@ -42,9 +42,7 @@ export class RegistryFile {
   /** Begins to write; what comes while it writes is written afterwards, the newest only. */
   write(heard: HeardByName): void {
     this.#next = heard
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#writeAll()
   }
 
   /** Resolves when nothing is left to write. */
@@ -70,6 +68,7 @@ export class RegistryFile {
         this.#warn(error, 'cannot be written, so that a next run knows less of its backends')
       }
     }
+    this.#writing = undefined // in the tick that found nothing more to write
   }
 
   async #replace(text: string): Promise<void> {

@@ -24,17 +24,14 @@ export class Registry {
     return Object.hasOwn(heard.answers, path) ? heard.answers[path] : undefined
   }
 
-  /** Takes answers in and keeps those that it has beside them; writes them down if they are news. */
-  keep(backend: BackendConfig, answers: Readonly<Record<string, unknown>>): void {
-    const news = Object.entries(answers).filter(
-      ([path, answer]) => !isDeepStrictEqual(this.get(backend, path), answer),
-    )
-    if (news.length === 0) return
+  /** Takes an answer in, and writes it down if it is news. */
+  keep(backend: BackendConfig, path: string, answer: unknown): void {
+    if (isDeepStrictEqual(this.get(backend, path), answer)) return
     const of = this.#fingerprint(backend)
     const before = this.#heard.get(backend.name)
     const kept = before?.of === of ? before.answers : {}
     this.#heard.delete(backend.name)
-    this.#heard.set(backend.name, { of, answers: { ...kept, ...Object.fromEntries(news) } })
+    this.#heard.set(backend.name, { of, answers: { ...kept, [path]: answer } })
     const [oldest] = this.#heard.keys()
     if (this.#heard.size > MAX_BACKENDS && oldest !== undefined) this.#heard.delete(oldest)
     this.#file.write(this.#heard)
@@ -56,5 +53,7 @@ export class Registry {
 
 /** A hash, because a command may hold secrets. */
 function fingerprintOf({ dialect, address, launcher }: BackendConfig): string {
-  return createHash('sha256').update(JSON.stringify([dialect, address, launcher])).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify([dialect, address, launcher]))
+    .digest('hex')
 }

@@ -47,6 +47,11 @@ function requestCounts(registry: Registry) {
     new Counter({ name, help, labelNames, registers: [registry] })
   return {
     requests: counter('gatehouse_requests_total', 'Requests that are over.', OUTCOME_LABELS),
+    emptyAnswers: counter(
+      'gatehouse_empty_answers_total',
+      'Answers of backends that said all is well and had nothing in them.',
+      WORK_LABELS,
+    ),
     events: counter('gatehouse_stream_events_total', 'Events streamed to clients.', WORK_LABELS),
     requestBytes: counter('gatehouse_request_bytes_total', 'Bytes of request bodies.', WORK_LABELS),
     responseBytes: counter(

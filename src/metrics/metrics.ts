@@ -2,6 +2,7 @@ import { type Counter, Gauge, Registry } from 'prom-client'
 import type { BackendStatus } from '../backends/backend.js'
 import type { BackendRecorder } from '../backends/recorder.js'
 import { STATES } from '../backends/states.js'
+import { hasCode } from '../errors.js'
 import { createGauges, createInstruments, type Instruments } from './instruments.js'
 
 /** An exchange as far as metrics care; the proxy's report has these fields. */
@@ -18,6 +19,8 @@ export interface MeasuredExchange {
   readonly requestBytes: number
   readonly responseBytes: number
   readonly events: number | undefined
+  /** What went wrong, if something did. */
+  readonly cause: unknown
 }
 
 /** The metrics of one gateway. */
@@ -61,6 +64,9 @@ export class Metrics {
   #exchanged(exchange: MeasuredExchange): void {
     const { backend, workload, outcome } = exchange
     this.#count(backend, workload, outcome)
+    if (hasCode(exchange.cause, 'GATEHOUSE_EMPTY_ANSWER')) {
+      this.#instruments.emptyAnswers.inc({ backend, workload })
+    }
     const { queueWaitMs, startWaitMs } = exchange
     if (queueWaitMs === undefined || startWaitMs === undefined) return
     const bound = this.#bind(backend, workload)

@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { within } from '../abortable.js'
 import { normalisePath } from '../config/normalise-path.js'
 import { dialectOf } from '../dialects/dialect-of.js'
-import { GatehouseError, hasCode } from '../errors.js'
-import type { Face, FaceCall, OwnAnswer } from '../routing/face.js'
+import { type ErrorCode, GatehouseError, hasCode } from '../errors.js'
+import type { Face, FaceCall, Own, OwnAnswer, OwnSocket } from '../routing/face.js'
 import { jsonIsTrue } from '../routing/json-member.js'
 import type { Matcher } from '../routing/match.js'
 import { modelOf } from '../routing/model-of.js'
@@ -31,9 +31,11 @@ export interface AdmitParts extends SendingParts {
   readonly offers: WeakMap<IncomingMessage, WebSocketOffer>
 }
 
-/** What no KoboldCpp is handed as it came: administration, and what could end or read another client's text. */
-const GUARDED: ReadonlySet<string> = new Set(['admin', 'shutdown', 'running'])
+/** What no KoboldCpp is handed as it came: administration, and what could end or read another client's work. */
+const GUARDED: ReadonlySet<string> = new Set(['admin', 'shutdown', 'running', 'image-missing'])
 const DOWN = ['GATEHOUSE_NOT_RUNNING', 'GATEHOUSE_BUSY', 'GATEHOUSE_NOT_SERVED'] as const
+/** What somebody else runs is looked at even for a call that starts nothing, and may not be there. */
+const NOT_THERE = [...DOWN, 'GATEHOUSE_START_FAILED', 'GATEHOUSE_UNREACHABLE'] as const
 
 /** The line: match the route, pick the backend, lease it, forward, stream back; then the lease ends. */
 export class Admission {
@@ -107,25 +109,39 @@ export class Admission {
 
   async #serve(exchange: Exchange, { face, picker }: Routing, call: Call): Promise<void> {
     const { match, model } = call
-    if (this.#isOwn(call, picker)) {
-      const asked = this.#faceCall(exchange, call)
-      const isOfRun = match.row.to.gateway === 'running'
-      const own = isOfRun ? await this.#owners.answer(asked) : await face.answer(asked)
-      if (own) return this.#send(exchange, own)
-    }
+    const own = this.#isOwn(call, picker) && (await this.#own(exchange, face, call))
+    if (own) return this.#send(exchange, own)
     try {
       await this.#sending.send(exchange, call, picker.pick(match, model))
     } catch (error) {
-      const aborted = hasCode(error, 'GATEHOUSE_ABORTED') && this.#aborted(exchange, call)
-      if (aborted && !exchange.answer.isHeld) return this.#send(exchange, aborted)
-      const mayStandIn = isDown(error) && match.to.backend === undefined
-      const standIn = mayStandIn && (await face.standIn(this.#faceCall(exchange, call)))
-      if (standIn && !exchange.answer.isHeld) return this.#send(exchange, standIn)
+      const instead = await this.#instead(error, exchange, { face, call })
+      if (instead && !exchange.answer.isHeld) return this.#send(exchange, instead)
       if (!isDown(error) || !match.row.fallback) throw error
       // To a client, a path that nobody knows is not there, whatever the backend does that might have known it.
       exchange.destination = NOWHERE
       throw new GatehouseError('GATEHOUSE_NO_ROUTE', { cause: error })
     }
+  }
+
+  /** Undefined: its backend is to answer. */
+  #own(exchange: Exchange, face: Face, call: Call): ReturnType<Face['answer']> {
+    const asked = this.#faceCall(exchange, call)
+    const isOfRun = call.match.row.to.gateway === 'running'
+    return isOfRun ? this.#owners.answer(asked) : face.answer(asked)
+  }
+
+  /** The answer to a client that has aborted its own request, or about a backend that is not there. */
+  #instead(
+    error: unknown,
+    exchange: Exchange,
+    { face, call }: { face: Face; call: Call },
+  ): ReturnType<Face['standIn']> {
+    if (hasCode(error, 'GATEHOUSE_ABORTED')) return this.#aborted(exchange, call)
+    const { to, row } = call.match
+    // What a route names speaks for itself, but a browser's preflight must not hinder the call that would start it.
+    const speaks = to.backend !== undefined && row.to.gateway !== 'preflight'
+    if (speaks || !isDown(error, NOT_THERE)) return undefined
+    return face.standIn(this.#faceCall(exchange, call))
   }
 
   /** Its own client aborted it while it waited: it has the answer that it would have from a KoboldCpp. */
@@ -166,16 +182,26 @@ export class Admission {
     return backend !== undefined && dialectOf(backend.config.dialect).webSockets !== 'none'
   }
 
-  async #send(exchange: Exchange, answer: OwnAnswer): Promise<void> {
+  async #send(exchange: Exchange, answer: Own): Promise<void> {
     exchange.destination = NOWHERE
+    if ('accept' in answer) return this.#accept(exchange, answer)
     void exchange.reply.status(answer.status).headers(answer.headers).send(answer.body)
+    await exchange.closed()
+    exchange.answeredItself(this.#parts.recorder)
+  }
+
+  /** Only a whole handshake is an offer that can be accepted. */
+  async #accept(exchange: Exchange, { accept }: OwnSocket): Promise<void> {
+    if (!exchange.offer) throw new GatehouseError('GATEHOUSE_NO_ROUTE')
+    exchange.answer.becomeTunnel()
+    accept(exchange.offer.take())
     await exchange.closed()
     exchange.answeredItself(this.#parts.recorder)
   }
 }
 
-function isDown(error: unknown): boolean {
-  return DOWN.some((code) => hasCode(error, code))
+function isDown(error: unknown, codes: readonly ErrorCode[] = DOWN): boolean {
+  return codes.some((code) => hasCode(error, code))
 }
 
 function asGatehouseError(error: unknown): GatehouseError {

@@ -109,7 +109,10 @@ export class ClientReply {
   end(trailers: readonly Buffer[] | readonly string[] | null): void {
     const isCollected = this.#state === 'collecting'
     this.#state = 'over'
-    if (isCollected) return this.#tellHeld(this.#waiting?.refusal(Buffer.concat(this.#collected)))
+    if (isCollected) {
+      this.#tellHeld(this.#waiting?.refusal(Buffer.concat(this.#collected)))
+      return
+    }
     if (trailers && trailers.length > 0) this.raw.addTrailers(trailerLines(trailers))
     this.raw.end()
   }
@@ -123,7 +126,10 @@ export class ClientReply {
   /** Ends the reply so that nobody takes it for complete, after these words where there are any. */
   breakOff(lastWords?: string): void {
     this.#state = 'over'
-    if (lastWords === undefined || this.raw.destroyed) return this.#cut()
+    if (lastWords === undefined || this.raw.destroyed) {
+      this.#cut()
+      return
+    }
     const cut = () => this.#cut()
     const late = setTimeout(cut, LAST_WORDS_MS).unref()
     this.raw.write(lastWords, () => {

@@ -22,6 +22,7 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   GATEHOUSE_UNREACHABLE: 'upstream_error',
   GATEHOUSE_UPSTREAM_FAILED: 'upstream_error',
   GATEHOUSE_UPSTREAM_BROKEN: 'upstream_broken',
+  GATEHOUSE_EMPTY_ANSWER: 'upstream_error',
   GATEHOUSE_INTERNAL: 'upstream_error',
 }
 
@@ -105,8 +106,9 @@ export class Exchange {
   closeAfterwards(): void {
     const { raw } = this.reply
     raw.shouldKeepAlive = false
-    const isNews = raw.statusCode === 101 && this.lease?.dialect.webSockets === 'news'
-    if (isNews) this.breakOff()
+    // Without a lease it is the gateway's own.
+    const isNews = !this.lease || this.lease.dialect.webSockets === 'news'
+    if (raw.statusCode === 101 && isNews) this.breakOff()
   }
 
   /** Ends the reply now, so that nobody takes it for complete. */
@@ -148,8 +150,8 @@ export class Exchange {
 
   /** The gateway gave the whole answer itself. */
   answeredItself(recorder: ExchangeRecorder): void {
-    const outcome = this.gone.aborted ? 'client_gone' : 'ok'
     const { statusCode: status } = this.reply.raw
+    const outcome = this.gone.aborted && status !== 101 ? 'client_gone' : 'ok'
     this.#record(recorder, { outcome, status, forwarded: undefined, cause: undefined })
   }
 

@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream'
 import type { Lease } from '../backends/lease.js'
 import type { Leaving } from '../departure.js'
+import type { EmptyForm } from '../dialects/empty-answers.js'
 import type { GatehouseError } from '../errors.js'
 import type { Backlog } from './backlog.js'
 import type { ClientReply } from './client-reply.js'
+import { EmptyAnswerWatch } from './empty-answer.js'
 import type { Mount } from './location.js'
 import { ReplyHandler } from './reply-handler.js'
 import type { StreamFormat } from './stream-format.js'
@@ -32,11 +34,14 @@ export interface Outbound {
 export interface Inbound {
   readonly answer: ClientReply
   readonly requestId: string
+  readonly backend: string
   readonly mount: Mount
   /** Aborts when the client leaves. */
   readonly gone: Leaving
   /** How the answer is streamed, if it is. */
   readonly format: StreamFormat | undefined
+  /** How an answer to this call looks that has nothing in it; undefined: that is not known. */
+  readonly emptyForm: EmptyForm | undefined
   readonly backlog: Backlog
   /** An error as the caller's API answers it whole. */
   readonly errorBody: (error: GatehouseError) => string
@@ -64,7 +69,9 @@ export function forward(lease: Lease, outbound: Outbound, inbound: Inbound): Pro
     send(new ReplyHandler(exchange, () => send(new ReplyHandler(exchange), 'alone')))
   })
 
-  function send(handler: ReplyHandler, how?: 'alone'): void {
+  function send(inner: ReplyHandler, how?: 'alone'): void {
+    const { emptyForm, backend } = inbound
+    const handler = emptyForm ? new EmptyAnswerWatch(inner, emptyForm, backend) : inner
     const { method, path, lines: headers, body, headersMs, bodyIdleMs, offer } = outbound
     const request = {
       ...{ method, path, headers, body },

@@ -4,6 +4,7 @@ import { jsonIsTrue } from '../routing/json-member.js'
 import type { Match } from '../routing/match.js'
 import type { Caller } from '../routing/row.js'
 import type { Exchange } from './exchange.js'
+import { BACKEND_HEADER } from './reply-head.js'
 import { streamFormat } from './stream-format.js'
 import { type Waiting, type WaitingParts, waitForEvents, waitForJson } from './waiting.js'
 
@@ -28,7 +29,7 @@ export function waitingOf(
   if (backend.heartbeat === 'off' || SOUNDS.has(row.to.workload)) return undefined
   const values = { backend: backend.name }
   const parts: WaitingParts = {
-    headers: { ...voice.headers, 'x-request-id': request.id },
+    headers: { ...voice.headers, 'x-request-id': request.id, [BACKEND_HEADER]: backend.name },
     errorBody: (error) => voice.errorBody(error, caller),
     upstreamError: new GatehouseError('GATEHOUSE_UPSTREAM_BROKEN', { values }),
   }

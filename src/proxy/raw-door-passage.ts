@@ -120,6 +120,7 @@ export class Passage implements UpstreamHandler {
   /** Ends the request at the backend; the client hears this reason, if nothing of an answer has begun. */
   cancel(reason: unknown): void {
     this.#cancelled = reason instanceof Error ? reason : new GatehouseError('GATEHOUSE_CLIENT_GONE')
+    this.#connection?.forsake()
     if (this.#abort) this.#abort(this.#cancelled)
     else if (!this.#end) this.#fail(this.#cancelled) // nobody waits for a connection that comes too late
   }

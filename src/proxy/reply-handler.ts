@@ -123,7 +123,10 @@ export class ReplyHandler implements UpstreamHandler {
   }
 
   onComplete(trailers: string[] | null): void {
-    if (this.#end && !this.#end.isWhole) return this.#broke(new Error(UNFINISHED))
+    if (this.#end && !this.#end.isWhole) {
+      this.#broke(new Error(UNFINISHED))
+      return
+    }
     if (!this.#isAbandoned) this.#sent.inbound.answer.end(trailers)
     this.#finish('complete')
   }
@@ -218,6 +221,7 @@ export class ReplyHandler implements UpstreamHandler {
     }
     this.#cancelled = error
     if (this.#abort) this.#sent.outbound.cancel?.()
+    this.#connection?.forsake()
     this.#abort?.(error)
   }
 

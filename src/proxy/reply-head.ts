@@ -1,13 +1,15 @@
 import { connectionNames, eachLine, HOP_BY_HOP, lineValue } from './headers.js'
 import { type Mount, outerLocation } from './location.js'
 
+/** Says which backend answered, also to programs behind another gateway of ours. */
+export const BACKEND_HEADER = 'x-gatehouse-backend'
 /** Of no use behind a message that was read without them (RFC 9110 6.5.1). */
 const NO_TRAILER =
   /^(?:authorization|cache-control|connection|content-.*|cookie|host|keep-alive|set-cookie|te|trailer|transfer-encoding)$/i
 
 /** The head of a backend's answer, ready for the client, and what it says of the body. */
 export interface ReplyHead {
-  /** Name, value, name, value: all of the backend's lines that are not about its own connection. */
+  /** Name, value, name, value: the backend's lines that are not about its own connection, and ours. */
   readonly lines: string[]
   readonly contentType: string
   readonly hasLength: boolean
@@ -18,13 +20,15 @@ export interface ReplyHead {
 
 export interface HeadContext {
   readonly requestId: string
+  /** The name of the backend that answers. */
+  readonly backend: string
   readonly mount: Mount
 }
 
 /** Reads a head as it came (name, value, name, value). */
 export function readReplyHead(
   raw: readonly Buffer[],
-  { requestId, mount }: HeadContext,
+  { requestId, backend, mount }: HeadContext,
 ): ReplyHead {
   const received = raw.map((part) => part.toString('latin1'))
   const named = connectionNames(received)
@@ -33,7 +37,7 @@ export function readReplyHead(
   eachLine(received, (name, value) => {
     const lower = name.toLowerCase()
     seen.set(lower, value)
-    if (HOP_BY_HOP.has(lower) || named.has(lower)) return
+    if (HOP_BY_HOP.has(lower) || named.has(lower) || lower === BACKEND_HEADER) return
     lines.push(name, lower === 'location' ? outerLocation(value, mount) : value)
   })
   const contentType = seen.get('content-type') ?? ''
@@ -41,6 +45,7 @@ export function readReplyHead(
   if (isEventStream(contentType) && !seen.has('x-accel-buffering'))
     lines.push('x-accel-buffering', 'no')
   if (!seen.has('x-request-id')) lines.push('x-request-id', requestId)
+  lines.push(BACKEND_HEADER, backend)
   return {
     lines,
     contentType,

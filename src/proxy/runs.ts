@@ -67,6 +67,13 @@ export class Runs {
     return clientKey === '' || trace?.clientKey === clientKey ? trace : undefined
   }
 
+  /** Everybody's requests for a workload at one backend, running and waiting. */
+  at(backend: string, workload: Workload): Run[] {
+    const isThere = (run: Run) =>
+      run.workload === workload && run.exchange.destination.backend === backend
+    return [...this.#byClient.values()].flat().filter(isThere)
+  }
+
   /** Takes this client's requests for a workload that still wait out of their line; returns how many. */
   cancelWaiting(client: string, workload: Workload): number {
     const runs = this.#byClient.get(client) ?? []

@@ -29,8 +29,8 @@ export interface SendingParts {
   readonly trusts: (address: string) => boolean
 }
 
-/** A backend that ends breaks its connections first, and its end is told a little later. */
-const END_SHOWS_MS = 500
+/** A backend that ends breaks its connections first; its end is told once its memory is given back. */
+const END_SHOWS_MS = 2_000
 
 /** The lower half of the line: lease a backend, forward the request, stream the answer back; then the lease ends. */
 export class Sending {
@@ -145,15 +145,17 @@ export class Sending {
     }
   }
 
-  #inbound(exchange: Exchange, match: Match, { origin, config }: Lease): Inbound {
+  #inbound(exchange: Exchange, match: Match, { origin, config, dialect }: Lease): Inbound {
     const { recorder, voice } = this.#parts
     const { answer, request, gone, destination } = exchange
     return {
       answer,
       gone,
       requestId: request.id,
+      backend: config.name,
       mount: { origin, basePath: config.address.basePath, prefix: match.cutPrefix },
       format: streamFormat(match.row.id),
+      emptyForm: dialect.emptyAnswers.get(match.row.id),
       backlog: this.#backlog,
       errorBody: (error) => voice.errorBody(error, match.caller),
       onEventGap: (gapMs) => recorder.eventGap(destination.backend, destination.workload, gapMs),

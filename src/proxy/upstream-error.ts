@@ -10,7 +10,7 @@ const UNREACHABLE = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 /** As a backend does that closes an idle connection at the moment at which it is used again. */
-const CLOSED = new Set(['UND_ERR_SOCKET', 'UPSTREAM_RESET', 'EPIPE'])
+const CLOSED = new Set(['UND_ERR_SOCKET', 'UPSTREAM_RESET', 'ECONNRESET', 'EPIPE'])
 const TIMED_OUT = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
 export function isUnreachable(error: unknown): boolean {

@@ -8,7 +8,7 @@ export class Defaults {
   readonly #chosen = new Map<Workload, string>()
 
   /** Undefined: nobody chose, so the first in the file is the default. */
-  of(workload: Workload): string | undefined {
+  chosen(workload: Workload): string | undefined {
     return this.#chosen.get(workload)
   }
 

@@ -43,5 +43,5 @@ export interface Face {
    */
   answer(call: FaceCall): Own | undefined | Promise<Own | undefined>
   /** The answer to a call whose backend is not running; undefined: there is none. */
-  standIn(call: FaceCall): OwnAnswer | undefined | Promise<OwnAnswer | undefined>
+  standIn(call: FaceCall): Own | undefined | Promise<Own | undefined>
 }

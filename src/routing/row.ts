@@ -10,7 +10,7 @@ export type GatewayAnswer =
   | 'shutdown' // refused, always
   | 'admin' // off unless the gateway serves it
   | 'meta' // merged from the registry; the row's id says which answer
-  | 'image-missing' // calls of A1111 and ComfyUI that KoboldCpp lacks; the row's id says which
+  | 'image-missing' // calls of A1111 and ComfyUI that KoboldCpp lacks, or mixes clients up in; the row's id says which
   | 'running' // abort, check and last_logprobs: belong to the request that is running
 
 /** Whoever serves a workload; if nobody does, whoever serves `otherwise`. */

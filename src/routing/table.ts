@@ -130,23 +130,31 @@ export const TABLE: readonly Row[] = Object.freeze([
     ],
   ]),
   ...rowsOf(own('image-missing', 'image', POST), [
-    ['sd-options-set', '*/sdapi/v1/options', 'a1111', 'Set options; nothing happens'],
+    ['sd-options-set', '*/sdapi/v1/options', 'a1111', 'Choose the image model'],
     ['sd-interrupt', '*/sdapi/v1/interrupt', 'a1111', 'Stop the picture being made'],
     ['sd-skip', '*/sdapi/v1/skip', 'a1111', 'Skip the picture being made'],
     ['comfy-interrupt', '/interrupt', 'comfyui', 'Stop the picture being made'],
+    ['comfy-queue-change', '/queue', 'comfyui', 'Take prompts out of the queue'],
+    ['comfy-history-change', '/history /api/history', 'comfyui', 'Forget pictures that are done'],
+  ]),
+  ...rowsOf({ ...own('image-missing', 'image', POST), wake: true, lane: true }, [
+    ['comfy-prompt', '/prompt', 'comfyui', 'Pictures from a ComfyUI workflow'],
+    ['comfy-upload', '/upload/image* /api/upload/image*', 'comfyui', 'Picture to start from'],
   ]),
   ...rowsOf(own('image-missing', 'image'), [
     ['sd-progress', '*/sdapi/v1/progress', 'a1111', 'How far the picture is'],
     ['sd-vae', '*/sdapi/v1/sd-vae', 'a1111', 'VAE models'],
     ['sd-modules', '*/sdapi/v1/sd-modules', 'a1111', 'Modules'],
+    ['sd-memory', '*/sdapi/v1/memory', 'a1111', 'Memory of the machine'],
     ['comfy-queue', '/queue', 'comfyui', 'Pictures that wait'],
+    ['comfy-state', '/prompt', 'comfyui', 'How many pictures wait'],
+    ['comfy-history', '/history* /api/history*', 'comfyui', 'Pictures that are done'],
+    ['comfy-view', '/view* /api/view', 'comfyui', 'A picture'],
   ]),
   ...rowsOf(look(IMAGE), [
     ['sd-look', '*/sdapi/v1/*', 'a1111', 'Any other A1111 list'],
     ['image-look', '*/v1/images/generations /images/generations', 'openai', 'Made with POST'],
-    ['comfy-look', '/prompt /upload/image* /api/upload/image*', 'comfyui', 'Made with POST'],
-    ['comfy-history', '/history* /api/history*', 'comfyui', 'Pictures that are done'],
-    ['comfy-view', '/view* /api/view', 'comfyui', 'The last picture'],
+    ['comfy-look', '/upload/image* /api/upload/image*', 'comfyui', 'Made with POST'],
     ['comfy-loras', '/models/loras /api/models/loras', 'comfyui', 'Image LoRAs'],
     ['sd-page', '/sdui*', 'a1111', 'StableUI page'],
   ]),
@@ -158,9 +166,12 @@ export const TABLE: readonly Row[] = Object.freeze([
       'Pictures: txt2img, img2img, upscale and the rest of A1111',
     ],
     ['image-generations', '*/v1/images/generations /images/generations', 'openai', 'Pictures'],
-    ['comfy-prompt', '/prompt', 'comfyui', 'Pictures from a ComfyUI workflow'],
-    ['comfy-upload', '/upload/image* /api/upload/image*', 'comfyui', 'Picture to start from'],
-    ['comfy-work', '/history* /api/history* /view* /api/view', 'comfyui', 'Changes to pictures'],
+    [
+      'comfy-work',
+      '/prompt /upload/image* /api/upload/image* /history* /api/history* /view* /api/view',
+      'comfyui',
+      'Changes to pictures',
+    ],
   ]),
 
   ...rowsOf(work(TRANSCRIBE), [
@@ -241,7 +252,12 @@ export const TABLE: readonly Row[] = Object.freeze([
     ['multiplayer', '*/api/extra/multiplayer/*', 'kobold', 'Shared story'],
   ]),
   ...rowsOf(look(TEXT), [
-    ['page', '/ */api */api/v1 /docs /v1 /lcpp', 'kobold', 'Pages of the text backend'],
+    [
+      'page',
+      '/ */api */api/v1 /docs /v1 /lcpp',
+      'kobold',
+      'Pages of the text backend; while it is down, our own',
+    ],
   ]),
   ...rowsOf({ to: TEXT, methods: GET, lane: true }, [
     ['noscript-page', '/noscript', 'kobold', 'Page that generates; holds the lock'],

@@ -18,6 +18,8 @@ export class Engine {
   readonly misbehaviour: Misbehaviour
   /** Settles when the generation that holds the lock has been answered. */
   running: Promise<unknown> = Promise.resolve()
+  /** The last picture drawn for ComfyUI's API, and the last one uploaded to it: one for all clients, as KoboldCpp has. */
+  readonly comfy = { drawn: Buffer.alloc(0) as Buffer, uploaded: '' }
   readonly finished = { text: 0, image: 0, speech: 0, transcribe: 0 }
   readonly #startedMs = Date.now()
   #lastText: { readonly result: TextResult; readonly seed: number } | undefined

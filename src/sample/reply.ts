@@ -34,8 +34,8 @@ export class Reply {
   }
 
   /** Resolves when all of a text answer left; only a 200 states its length. */
-  async text(text: string, contentType: string, status = 200): Promise<void> {
-    const bytes = Buffer.from(text)
+  async text(text: string | Buffer, contentType: string, status = 200): Promise<void> {
+    const bytes = Buffer.isBuffer(text) ? text : Buffer.from(text)
     const length = status === 200 ? [`content-length: ${bytes.length}`] : []
     await this.#whole(status, contentHead(length, contentType), bytes)
   }

@@ -3,6 +3,7 @@ import { speakers, speakersList, voices } from './audio/voices.js'
 import type { Handler } from './call.js'
 import { embeddings } from './embeddings.js'
 import { generateImage, generateOpenAiImage, interrogate, upscale } from './image/answer.js'
+import { comfyHistory, comfyPrompt, comfyUpload, comfyView } from './image/comfy.js'
 import { emptyList, samplers, schedulers, sdModels, sdOptions } from './image/lists.js'
 import * as meta from './meta.js'
 import { answerText } from './text/answer.js'
@@ -16,7 +17,7 @@ import { abort, check, countTokens } from './text/side.js'
 /** One endpoint. `locks`: takes the model lock. `isKeyed`: needs the password where one is set. */
 export interface Route {
   readonly method: 'GET' | 'POST'
-  /** What the path must end in, or with `=` before it, be. */
+  /** What the path must end in, or with `=` before it, be, or with `^`, begin with. */
   readonly pattern: string
   readonly locks: boolean
   readonly isKeyed: boolean
@@ -45,6 +46,8 @@ const ROUTES: readonly Route[] = [
   ...openGeneration(generateOpenAiImage, ['/v1/images/generations', '=/images/generations']),
   ...openGeneration(upscale, ['/sdapi/v1/upscale', '/sdapi/v1/extra-single-image']),
   ...openGeneration(interrogate, ['/sdapi/v1/interrogate']),
+  ...openGeneration(comfyPrompt, ['=/prompt']),
+  ...openGeneration(comfyUpload, ['^/upload/image', '^/api/upload/image']),
 
   side('POST', '/api/extra/tokencount', countTokens),
   side('POST', '/api/extra/tokenize', countTokens),
@@ -81,6 +84,13 @@ const ROUTES: readonly Route[] = [
   open('/sdapi/v1/upscalers', emptyList),
   open('/sdapi/v1/latent-upscale-modes', emptyList),
 
+  open('=/history', comfyHistory),
+  open('^/history/', comfyHistory),
+  open('=/api/history', comfyHistory),
+  open('^/api/history/', comfyHistory),
+  open('=/view', comfyView),
+  open('=/api/view', comfyView),
+
   open('/speakers_list', speakersList),
   open('/speakers', speakers),
   open('/v1/audio/voices', voices),
@@ -94,6 +104,7 @@ export function findRoute(method: string, path: string): Route | undefined {
 }
 
 function matches(pattern: string, path: string): boolean {
+  if (pattern.startsWith('^')) return path.startsWith(pattern.slice(1))
   return pattern.startsWith('=') ? path === pattern.slice(1) : path.endsWith(pattern)
 }
 

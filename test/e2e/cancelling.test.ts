@@ -7,7 +7,7 @@ import { until } from '../helpers/until.js'
 import type { Received } from '../helpers/upstream.js'
 
 /** They wait more than they work. */
-t.jobs = 8
+t.jobs = 4
 /** Ten times what it may take. */
 const SOON_MS = 500
 
@@ -66,7 +66,7 @@ t.test('what a client leaves ends at the backend, and the next is served at once
       signal: AbortSignal.timeout(3_000), // a third of what the one before it would have taken
     })
     t.equal(next.status, 200, path)
-    t.equal((await perf()).total_gens, 2 * (index + 1))
+    await until('both are counted', async () => (await perf()).total_gens === 2 * (index + 1))
   }
 })
 
@@ -150,8 +150,13 @@ t.test('who leaves while the backend starts is never seen by it', async (t) => {
   await until('it is logged', () => outcomes(gateway).includes('client_gone'))
   const body = '{"max_length":1}'
   await (await fetch(`${gateway.url}/api/v1/generate`, { method: 'POST', body })).json()
-  const perf = await (await fetch(`${gateway.url}/api/extra/perf`)).json()
-  t.match(perf, { total_gens: 1 })
+  let texts = 0
+  await until('the backend counts it', async () => {
+    const perf = await (await fetch(`${gateway.url}/api/extra/perf`)).json()
+    texts = (perf as { total_gens: number }).total_gens
+    return texts > 0
+  })
+  t.equal(texts, 1)
 })
 
 for (const [what, limit] of Object.entries({

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import {
   exchange,
   get,
@@ -19,7 +19,7 @@ import { until } from '../helpers/until.js'
 import { type Proxied, type Received, startProxied } from '../helpers/upstream.js'
 
 /** Thousands on demand: GATEHOUSE_FUZZ_RUNS=3000 npx tap test/e2e/fuzz.test.ts --timeout=0 */
-const RUNS = Number(process.env.GATEHOUSE_FUZZ_RUNS ?? 40)
+const RUNS = Number(process.env.GATEHOUSE_FUZZ_RUNS ?? 3)
 /** What a failure printed does the same again: GATEHOUSE_FUZZ_SEED, GATEHOUSE_FUZZ_PATH and GATEHOUSE_FUZZ_DIALECT. */
 const SEED = process.env.GATEHOUSE_FUZZ_SEED
 const PATH = process.env.GATEHOUSE_FUZZ_PATH
@@ -27,7 +27,7 @@ const ONLY = process.env.GATEHOUSE_FUZZ_DIALECT
 /** Nothing planned here takes nearly as long. */
 const HANGS_MS = 5_000
 /** Finding a smaller case that fails, too, may take this long. */
-const SHRINKS_MS = Number(process.env.GATEHOUSE_FUZZ_SHRINKS_MS ?? 30_000)
+const SHRINKS_MS = Number(process.env.GATEHOUSE_FUZZ_SHRINKS_MS ?? 10_000)
 
 interface Stage {
   readonly dialect: string
@@ -91,7 +91,7 @@ const replyPlan = fc.record({
   /** Whether it is sent before the request is whole. */
   isEarly: fc.boolean(),
   splits,
-  breaks: fc.option(fc.record({ at: share, how: fc.constantFrom('FIN', 'RST') })),
+  breaks: fc.option(fc.record({ at: share, how: fc.constantFrom('FIN', 'RST') }), { freq: 1 }),
   after: fc.constantFrom('keep', 'close', 'FIN', 'RST'),
 })
 const requestPlan = fc.record({
@@ -110,13 +110,15 @@ const sessionPlan = fc.record({
       at: share,
       how: fc.constantFrom('FIN', 'RST'),
     }),
+    { freq: 1 },
   ),
 })
 type ReplyPlan = typeof replyPlan extends fc.Arbitrary<infer T> ? T : never
 type RequestPlan = typeof requestPlan extends fc.Arbitrary<infer T> ? T : never
 type SessionPlan = typeof sessionPlan extends fc.Arbitrary<infer T> ? T : never
 
-const bytesOf = (length: number) => Buffer.from(Array.from({ length }, (_, at) => (at * 31 + length) & 0xff))
+const bytesOf = (length: number) =>
+  Buffer.from(Array.from({ length }, (_, at) => (at * 31 + length) & 0xff))
 const offset = (at: number, length: number) => Math.floor((at * length) / 1000)
 
 function chunked(body: Buffer, at: readonly number[], extension = ''): Buffer {
@@ -133,17 +135,25 @@ function chunked(body: Buffer, at: readonly number[], extension = ''): Buffer {
   return Buffer.concat([...parts, Buffer.from('0\r\n')])
 }
 
-/** What an exchange's upstream writes, and what its client must make of it. */
+type Line = readonly [name: string, value: string]
+interface Place {
+  readonly id: number
+  /** Of the client. */
+  readonly version: string
+  readonly isLast: boolean
+}
+
+/** The bytes of one exchange, and what its client must make of them. */
 class Script {
   readonly plan: RequestPlan
   readonly path: string
   readonly request: Buffer
-  readonly requestHead: number
   readonly requestBody: Buffer
   readonly reply: Buffer
   readonly replyHead: number
-  readonly lines: (readonly [string, string])[] = []
-  readonly trailers: (readonly [string, string])[] = []
+  /** Those that pass. */
+  readonly lines: readonly Line[]
+  readonly trailers: readonly Line[]
   readonly body: Buffer
   readonly framing: ReplyPlan['framing'] | 'none'
   /** Its connection may be used again. */
@@ -152,54 +162,57 @@ class Script {
   /** How much of the request was sent. */
   sentBytes = 0
 
-  constructor(plan: RequestPlan, id: number, version: string, isLast: boolean) {
-    const format = FORMATS[plan.format]
+  constructor(plan: RequestPlan, place: Place) {
+    const { reply, format } = plan
     this.plan = plan
-    this.path = `${format.path}?id=${id}`
+    this.path = `${FORMATS[format].path}?id=${place.id}`
     this.requestBody = requestBodyOf(plan)
-    const isChunked = plan.body?.chunks && version === 'HTTP/1.1'
-    const length = isChunked
-      ? 'transfer-encoding: chunked'
-      : `content-length: ${this.requestBody.length}`
-    const head = [`${plan.method} ${this.path} ${version}`, 'Host: door']
-    if (plan.body) head.push(length)
-    head.push(`Connection: ${isLast ? 'close' : 'keep-alive'}`)
-    const requestHead = Buffer.from(`${head.join('\r\n')}\r\n\r\n`)
-    this.requestHead = requestHead.length
-    const end = Buffer.from('\r\n')
-    this.request = isChunked
-      ? Buffer.concat([requestHead, chunked(this.requestBody, plan.body?.chunks ?? []), end])
-      : Buffer.concat([requestHead, this.requestBody])
-    const { reply } = plan
-    const isBodiless = this.#isBodiless
-    const isOld = reply.version === 'HTTP/1.0'
-    this.framing = reply.status === 204 ? 'none' : reply.framing
-    if (isOld && this.framing === 'chunked') this.framing = 'close'
-    this.isKept =
-      !isOld && reply.after !== 'close' && (this.framing !== 'close' || isBodiless) && !reply.breaks
+    this.request = this.#requestBytes(place)
+    this.framing = framingOf(reply)
     const whole = bodyOf(plan)
-    this.body = isBodiless ? Buffer.alloc(0) : whole
-    this.lines.push(['content-type', format.type], ...reply.lines)
-    if (this.framing === 'length') this.lines.push(['Content-Length', String(whole.length)])
-    const hasTrailers = this.framing === 'chunked' && reply.hasTrailers && !isBodiless
-    if (hasTrailers) this.trailers.push(['X-Sum', 'caf\xe9'])
-    const own = [...this.lines, ['Connection', this.isKept ? 'x-hop' : 'x-hop, close']]
+    this.body = this.#isBodiless ? Buffer.alloc(0) : whole
+    const isDelimited = this.framing !== 'close' || this.#isBodiless
+    const isNew = reply.version === 'HTTP/1.1'
+    this.isKept = isNew && isDelimited && reply.after !== 'close' && !reply.breaks
+    const length: Line[] =
+      this.framing === 'length' ? [['Content-Length', String(whole.length)]] : []
+    this.lines = [['content-type', FORMATS[format].type], ...reply.lines, ...length]
+    this.trailers = this.#isChunked && reply.hasTrailers ? [['X-Sum', 'caf\xe9']] : []
+    const interims = isNew ? reply.interims.map(interim).join('') : ''
+    const head = Buffer.from(`${interims}${this.#replyLines()}\r\n`, 'latin1')
+    this.replyHead = head.length
+    this.reply = Buffer.concat([head, this.#isChunked ? this.#chunkedBody() : this.body])
+  }
+
+  #requestBytes({ version, isLast }: Place): Buffer {
+    const { method, body } = this.plan
+    const { length } = this.requestBody
+    const chunks = version === 'HTTP/1.1' ? body?.chunks : null
+    const head = [`${method} ${this.path} ${version}`, 'Host: door']
+    if (body) head.push(chunks ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`)
+    head.push(`Connection: ${isLast ? 'close' : 'keep-alive'}`, '', '')
+    const sent = chunks
+      ? [chunked(this.requestBody, chunks), Buffer.from('\r\n')]
+      : [this.requestBody]
+    return Buffer.concat([Buffer.from(head.join('\r\n')), ...sent])
+  }
+
+  #replyLines(): string {
+    const { version, status } = this.plan.reply
+    const own: Line[] = [['Connection', this.isKept ? 'x-hop' : 'x-hop, close']]
     if (this.framing === 'chunked') own.push(['Transfer-Encoding', 'chunked'])
-    if (hasTrailers) own.push(['Trailer', 'X-Sum'])
-    const replyHead = Buffer.from(
-      `${isOld ? '' : reply.interims.map(interim).join('')}${reply.version} ${reply.status} Some Words\r\n${own
-        .map(([name, value]) => `${name}: ${value}\r\n`)
-        .join('')}\r\n`,
-      'latin1',
-    )
-    this.replyHead = replyHead.length
-    const tail = this.trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-    const extension = reply.hasExtensions ? ';a="b c";d' : ''
-    const framed =
-      this.framing === 'chunked' && !isBodiless
-        ? [chunked(this.body, reply.chunks, extension), Buffer.from(`${tail}\r\n`, 'latin1')]
-        : [this.body]
-    this.reply = Buffer.concat([replyHead, ...framed])
+    if (this.trailers.length > 0) own.push(['Trailer', 'X-Sum'])
+    return `${version} ${status} Some Words\r\n${onTheWire([...this.lines, ...own])}`
+  }
+
+  #chunkedBody(): Buffer {
+    const { chunks, hasExtensions } = this.plan.reply
+    const end = Buffer.from(`${onTheWire(this.trailers)}\r\n`, 'latin1')
+    return Buffer.concat([chunked(this.body, chunks, hasExtensions ? ';a="b c";d' : ''), end])
+  }
+
+  get #isChunked(): boolean {
+    return this.framing === 'chunked' && !this.#isBodiless
   }
 
   /** How much of the reply is sent. */
@@ -235,6 +248,16 @@ class Script {
     const { method, reply } = this.plan
     return method === 'HEAD' || reply.status === 204 || reply.status === 304
   }
+}
+
+function onTheWire(lines: readonly Line[]): string {
+  return lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+}
+
+/** HTTP/1.0 knows no chunks, and a 204 has no framing at all. */
+function framingOf({ status, version, framing }: ReplyPlan): Script['framing'] {
+  if (status === 204) return 'none'
+  return version === 'HTTP/1.0' && framing === 'chunked' ? 'close' : framing
 }
 
 function interim(status: number): string {
@@ -278,14 +301,24 @@ async function write(
   if (end > begin && socket.writable) socket.write(bytes.subarray(begin, end))
 }
 
+/** In the midst of an orderly end Node would take a reset for done, and never close the socket. */
+function reset(socket: Socket): void {
+  if (socket.readableEnded || socket.writableEnded) socket.end()
+  else socket.resetAndDestroy()
+}
+
 async function hangUp(socket: Socket, how: string): Promise<void> {
   if (how === 'FIN') return void socket.end()
   // Bytes and a reset that are found together are taken for an end (libuv, uv__stream_io).
   await sleep(10)
-  socket.resetAndDestroy()
+  await nextTurn()
+  await nextTurn()
+  reset(socket)
 }
 
 let made = 0
+/** What a client that has left had sent may come when the next are at it already. */
+const REMEMBERED = 300
 const scripts = new Map<string, Script>()
 /** What a connection was asked for last: it is not reset under somebody else's reply. */
 const latest = new WeakMap<Socket, Script>()
@@ -293,29 +326,38 @@ const latest = new WeakMap<Socket, Script>()
 const sockets = new Set<Socket>()
 const answered = new WeakSet<Script>()
 
+const PROBES: Readonly<Record<string, string>> = {
+  '/': '{}',
+  '/health': '{}',
+  '/api/extra/version': '{"result":"KoboldCpp","llm":true}',
+  '/api/extra/abort': '{"success":"true"}',
+}
+
+/** What the backend makes of a request. */
 async function answer(request: Received): Promise<void> {
   const { path, socket } = request
   sockets.add(socket)
-  if (path === '/health' || path === '/') return void socket.end('HTTP/1.0 200 OK\r\n\r\n{}')
-  if (path === '/api/extra/version')
-    return void socket.end('HTTP/1.0 200 OK\r\n\r\n{"result":"KoboldCpp","llm":true}')
-  if (path === '/api/extra/abort')
-    return void socket.end('HTTP/1.0 200 OK\r\n\r\n{"success":"true"}')
+  const probe = PROBES[path]
+  if (probe !== undefined) return void socket.end(`HTTP/1.0 200 OK\r\n\r\n${probe}`)
   const script = scripts.get(path)
   if (!script) throw new Error(`nobody sent ${path}`)
   script.receptions.push(request)
   latest.set(socket, script)
   const { reply } = script.plan
-  if (!reply.isEarly) await until('its body is whole', () => request.isWhole || socket.destroyed, HANGS_MS)
+  const isWhole = () => request.isWhole || socket.destroyed
+  if (!reply.isEarly) await until('its body is whole', isWhole, HANGS_MS)
   await write(socket, script.reply, { splits: reply.splits, end: script.replyEnd })
   answered.add(script)
-  if (reply.breaks) await hangUp(socket, reply.breaks.how)
-  else if (reply.after !== 'RST' || !script.isKept) {
-    if (reply.after !== 'keep' || !script.isKept) socket.end()
-  } else {
-    await sleep(10)
-    if (latest.get(socket) === script) socket.resetAndDestroy()
-  }
+  await finish(socket, script)
+}
+
+async function finish(socket: Socket, script: Script): Promise<void> {
+  const { breaks, after } = script.plan.reply
+  if (breaks) return hangUp(socket, breaks.how)
+  if (!script.isKept || after === 'FIN' || after === 'close') return void socket.end()
+  if (after === 'keep') return
+  await sleep(10)
+  if (latest.get(socket) === script) reset(socket)
 }
 
 interface Seen {
@@ -348,7 +390,7 @@ class Player {
   async play({ requests, leaves }: SessionPlan, stage: Stage): Promise<string[]> {
     for (const [at, plan] of requests.entries()) {
       const isLast = at === requests.length - 1
-      const script = new Script(plan, made++, this.#version, isLast)
+      const script = new Script(plan, { id: made++, version: this.#version, isLast })
       scripts.set(script.path, script)
       const seen = await this.#exchange(script, isLast ? leaves : null)
       const fault = seen ? judgeReply(script, seen, stage) : 'hangs'
@@ -391,7 +433,7 @@ class Player {
     if (when === 'in the reply') await until('enough has come', hasCome, HANGS_MS)
     else await sleep(at / 100)
     if (how === 'FIN') socket.destroy()
-    else socket.resetAndDestroy()
+    else reset(socket)
   }
 
   #replies(): RawReply[] {
@@ -415,7 +457,7 @@ async function bounded(work: Promise<unknown>): Promise<void> {
 }
 
 const NOT_COMPARED =
-  /^(?:connection|keep-alive|transfer-encoding|date|x-request-id|x-accel-buffering|x-hop|trailer)$/i
+  /^(?:connection|keep-alive|transfer-encoding|date|x-request-id|x-accel-buffering|x-gatehouse-.*|x-hop|trailer)$/i
 const inWords = (lines: RawReply['lines']) =>
   lines
     .filter(([name]) => !NOT_COMPARED.test(name))
@@ -424,35 +466,43 @@ const inWords = (lines: RawReply['lines']) =>
 
 /** Says what is wrong with a reply; undefined: nothing. */
 function judgeReply(script: Script, seen: Seen, stage: Stage): string | undefined {
-  const { reply, isGone, isHalf, version } = seen
-  // Before its answer, a client of HTTP/1.0 that has ended its side cannot be told from one that is gone.
-  if (!reply) return isGone || (isHalf && version === 'HTTP/1.0') ? undefined : 'no reply'
-  if (isGone && reply.framing === 'none' && !reply.isWhole) return undefined // cut off in the head
-  if (isOwnError(reply)) return mayFail(script, stage) || isGone ? undefined : 'an error of its own'
-  const { plan } = script
-  if (reply.status !== plan.reply.status) return `status ${reply.status}`
-  if (inWords(reply.lines) !== inWords(script.lines)) return `other lines: ${inWords(script.lines)}`
-  return judgeBody(script, reply, seen)
+  const { reply, isGone } = seen
+  if (!reply) return mayHaveNone(seen) ? undefined : 'no reply'
+  const isCutInHead = reply.framing === 'none' && !reply.isWhole
+  if (isGone && (isCutInHead || isOwnError(reply))) return undefined
+  if (!isOwnError(reply)) return judgeAnswer(script, reply, seen)
+  return mayFail(script, stage) ? undefined : 'an error of its own'
 }
 
-function judgeBody(script: Script, reply: RawReply, seen: Seen): string | undefined {
-  const { breaks, interims, version } = script.plan.reply
+/** Before its answer, a client of HTTP/1.0 that has ended its side cannot be told from one that is gone. */
+function mayHaveNone({ isGone, isHalf, version }: Seen): boolean {
+  return isGone || (isHalf && version === 'HTTP/1.0')
+}
+
+function judgeAnswer(script: Script, reply: RawReply, seen: Seen): string | undefined {
+  if (reply.status !== script.plan.reply.status) return `status ${reply.status}`
+  if (inWords(reply.lines) !== inWords(script.lines))
+    return `not the lines ${inWords(script.lines)}`
+  const body = seen.isHalf ? reply.body.replaceAll(':\n\n', '') : reply.body
+  const isEnded = reply.framing !== 'close' || (seen.over === 'end' && !seen.isGone)
+  if (reply.isWhole && isEnded) return judgeWhole(script, { ...reply, body }, seen)
+  return judgeBroken(script, body, seen.isGone)
+}
+
+function judgeWhole(script: Script, reply: RawReply, { hints, version }: Seen): string | undefined {
+  const { plan, trailers } = script
+  if (!script.wholeBodies.includes(reply.body)) return 'a reply that looks whole and is not'
+  if (reply.framing === 'chunked' && inWords(reply.trailers) !== inWords(trailers))
+    return 'other trailers'
+  const knowsHints = version === 'HTTP/1.1' && plan.reply.version === 'HTTP/1.1'
+  const sent = knowsHints ? plan.reply.interims.filter((each) => each === 103).length : 0
+  return hints === sent ? undefined : `${hints} early hints`
+}
+
+function judgeBroken(script: Script, got: string, isGone: boolean): string | undefined {
+  const mayBreak = isGone || script.plan.reply.breaks || script.lacksMark
+  if (!mayBreak) return 'a reply that is whole and looks broken'
   const want = script.body.toString('latin1')
-  const looksWhole =
-    reply.isWhole && (reply.framing !== 'close' || (seen.over === 'end' && !seen.isGone))
-  const got = seen.isHalf ? reply.body.replaceAll(':\n\n', '') : reply.body
-  if (looksWhole) {
-    if (!script.wholeBodies.includes(got)) return 'a reply that looks whole and is not'
-    const isPassed =
-      reply.framing !== 'chunked' || breaks || inWords(reply.trailers) === inWords(script.trailers)
-    if (!isPassed) return 'other trailers'
-    const hints =
-      version === 'HTTP/1.0' || seen.version === 'HTTP/1.0'
-        ? 0
-        : interims.filter((each) => each === 103).length
-    return seen.hints === hints ? undefined : `${seen.hints} early hints`
-  }
-  if (!seen.isGone && !breaks && !script.lacksMark) return 'a reply that is whole and looks broken'
   const isPart = want.startsWith(got) || want.startsWith(withoutErrorEvent(got))
   return isPart ? undefined : 'other bytes before it broke'
 }
@@ -484,18 +534,20 @@ function canRepeat({ plan }: Script, { dialect }: Stage): boolean {
 
 /** Says what is wrong with what came of a request; undefined: nothing. */
 function judgeRequest(script: Script, stage: Stage): string | undefined {
-  const { receptions, plan, sentBytes, request } = script
+  const { receptions } = script
   const most = canRepeat(script, stage) && stage.dialect !== 'koboldcpp' ? 2 : 1
   if (receptions.length > most) return `was sent ${receptions.length} times`
+  return receptions.map((each) => judgeReception(script, each)).find((fault) => fault !== undefined)
+}
+
+function judgeReception(script: Script, { method, body, isWhole }: Received): string | undefined {
   const want = script.requestBody.toString('latin1')
-  for (const { method, body, isWhole } of receptions) {
-    const got = body.toString('latin1').replace(/,"genkey":"[-0-9a-f]+"/, '')
-    if (method !== plan.method) return `came as ${method}`
-    if (isWhole && sentBytes < request.length) return 'a request that looks whole and is not'
-    if (isWhole && got !== want) return 'another body'
-    if (!want.startsWith(got) && stage.dialect !== 'koboldcpp') return 'other bytes before it broke'
-  }
-  return undefined
+  const key = /,"genkey":"[-0-9a-f]*"?}?$/ // KoboldCpp's, of which nothing may be there yet but its begin
+  const got = body.toString('latin1').replace(/,"genkey":"[-0-9a-f]+"}$/, '}')
+  if (method !== script.plan.method) return `came as ${method}`
+  if (isWhole && script.sentBytes < script.request.length) return 'looks whole and is not'
+  if (isWhole) return got === want ? undefined : 'came with another body'
+  return want.startsWith(got.replace(key, '')) ? undefined : 'came with other bytes and broke off'
 }
 
 /** The timers that something in src/ has made, by where. */
@@ -503,8 +555,9 @@ const timers = new Map<number, string>()
 const hook = createHook({
   init(id, type) {
     if (type !== 'Timeout') return
-    const made = /\/src\/.*/.exec(new Error().stack ?? '')?.[0]
-    if (made) timers.set(id, made)
+    const maker = /\/src\/.*/.exec(new Error().stack ?? '')?.[0]
+    // That one goes on as long as the backend does.
+    if (maker && !maker.includes('liveness')) timers.set(id, maker)
   },
   destroy(id) {
     timers.delete(id)
@@ -525,7 +578,9 @@ function isOver(socket: Socket): boolean {
 async function settle({ gateway, received }: Proxied): Promise<void> {
   const isIdle = () =>
     gateway.app.pool.statuses().every(({ inFlight, waiting }) => inFlight + waiting === 0)
-  const clients = promisify(gateway.app.server.server.getConnections.bind(gateway.app.server.server))
+  const clients = promisify(
+    gateway.app.server.server.getConnections.bind(gateway.app.server.server),
+  )
   await until('no client is left', async () => (await clients()) === 0, HANGS_MS)
   await until('no lease is left', isIdle, HANGS_MS)
   await until('no request is left', () => [...sockets].every(isOver), HANGS_MS)
@@ -534,8 +589,7 @@ async function settle({ gateway, received }: Proxied): Promise<void> {
 }
 
 async function runOf(stage: Stage, proxied: Proxied, sessions: readonly SessionPlan[]) {
-  const [oldest = 0] = [made - 50]
-  for (const path of scripts.keys()) if (Number(path.split('=')[1]) < oldest) scripts.delete(path)
+  for (const path of [...scripts.keys()].slice(0, -REMEMBERED)) scripts.delete(path)
   const begin = made
   const playing = sessions.map(async (plan) => {
     const client = await rawClient(proxied.port)
@@ -545,7 +599,7 @@ async function runOf(stage: Stage, proxied: Proxied, sessions: readonly SessionP
   })
   const faults = (await Promise.all(playing)).flat()
   await settle(proxied)
-  for (const script of [...scripts.values()].slice(begin-made)) {
+  for (const script of made > begin ? [...scripts.values()].slice(begin - made) : []) {
     const fault = judgeRequest(script, stage)
     if (fault) faults.push(`${script.path}: the request ${fault}`)
   }
@@ -559,13 +613,14 @@ for (const stage of STAGES.filter(({ dialect }) => !ONLY || ONLY === dialect)) {
     t.teardown(() => hook.disable())
     const proxied = await startProxied(
       t,
-      (request) => answer(request).catch((error) => t.error(error)),
+      (request) => answer(request).catch((error) => void t.error(error)),
       { answersAt: 'head', probe: 'seen', backend: stage.backend },
     )
     await exchange(proxied.port, get('/health', ['Connection: close']))
     await settle(proxied)
+    await until('the gateway has asked what it asks by itself', () => !/front/.test(resources()))
     const before = resources()
-    const sessions = fc.array(sessionPlan, { minLength: 1, maxLength: 4 })
+    const sessions = fc.array(sessionPlan, { minLength: 1, maxLength: 30, size: 'max' })
     const property = fc.asyncProperty(sessions, (plan) => runOf(stage, proxied, plan))
     const again = { ...(SEED && { seed: Number(SEED) }), ...(PATH && { path: PATH }) }
     const limit = RUNS > 100 ? {} : { interruptAfterTimeLimit: SHRINKS_MS }

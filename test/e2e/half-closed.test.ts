@@ -8,7 +8,7 @@ import { until } from '../helpers/until.js'
 import { type Received, startProxied } from '../helpers/upstream.js'
 
 /** They wait more than they work. */
-t.jobs = 8
+t.jobs = 6
 /** Ten times what it may take. */
 const SOON_MS = 500
 const WHOLE = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'

@@ -107,7 +107,7 @@ t.test('ten edits in a second end in one state with one process each', async (t)
     if (reply.status !== 200) return `status ${reply.status}`
     return ((await (await fetch(`${url}/api/v1/model`)).json()) as { result: string }).result
   }
-  t.equal(await model(), 'koboldcpp/v0')
+  await until('it has told its name', async () => (await model()) === 'koboldcpp/v0')
   const statuses: Promise<number>[] = []
   for (let edit = 1; edit <= 10; edit += 1) {
     write(`v${edit}`)

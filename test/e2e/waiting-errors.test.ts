@@ -17,7 +17,7 @@ import type { RawClient } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 /** They wait more than they work. */
-t.jobs = 8
+t.jobs = 3
 /** How each API tells of an error; undefined: it cannot, and the reply breaks after a comment. */
 const TOLD: Readonly<Record<string, RegExp | undefined>> = {
   '/v1/chat/completions': /^data: \{"error":\{"message":".*"code":"(GATEHOUSE_\w+)"\}\}\n\n$/,

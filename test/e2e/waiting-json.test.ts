@@ -14,7 +14,7 @@ import { type RawClient, valuesOf } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 /** They wait more than they work. */
-t.jobs = 8
+t.jobs = 3
 const JSON_CALLS: readonly Waiter[] = [
   { path: '/api/v1/generate', body: '{}' },
   { path: '/v1/chat/completions', body: '{"stream":false}' },

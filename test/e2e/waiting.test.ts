@@ -18,10 +18,10 @@ import { get, post, valuesOf } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 /** They wait more than they work. */
-t.jobs = 8
+t.jobs = 3
 const OK = 'HTTP/1.1 200 OK\r\n'
 t.test('a client of an event stream who waits in the lane gets comments, then the stream', (t) => {
-  t.jobs = 8
+  t.jobs = 3
   for (const stream of STREAMS) {
     t.test(stream.path, async (t) => {
       const { gateway, asked, free, next } = await occupied(t)

@@ -23,11 +23,19 @@ export interface Gateway {
   readonly folder: string
 }
 
-/** A gateway on a free port with this routes.json; closed, with all its backends, when the test ends. */
-export async function startGateway(t: Test, routes: object): Promise<Gateway> {
-  const folder = tempFolder(t)
+/**
+ * A gateway on a free port with this routes.json; closed, with all its backends, when the test ends. With the folder
+ * of one that was closed it finds that one's state.
+ */
+export async function startGateway(
+  t: Test,
+  routes: { readonly listen?: object; readonly [part: string]: unknown },
+  folder = tempFolder(t),
+): Promise<Gateway> {
   const file = join(folder, 'routes.json')
-  writeFileSync(file, JSON.stringify(routes))
+  // A test machine may be so busy that the gateway would refuse work.
+  const listen = { maxEventLoopDelay: 0, ...routes.listen }
+  writeFileSync(file, JSON.stringify({ ...routes, listen }))
   const config = loadConfig(file, process.env)
   const moves: Move[] = []
   const starts: StartReport[] = []

@@ -5,6 +5,8 @@ import type { Test } from 'tap'
 import { external, type Gateway, startGateway } from './gateway.js'
 import { dechunk } from './raw-client.js'
 
+const NOT_FOUND = 'HTTP/1.0 404 Not Found\r\n\r\n'
+
 /** One request as it came over the wire, with the socket to answer on. */
 export interface Received {
   /** The bytes of the head, as latin1, without the empty line. */
@@ -38,6 +40,7 @@ export interface Manners {
 }
 
 /**
+ * What the gateway asks for its own sake, to know what the backend can do, is answered with 404 and not counted.
  * A backend whose every byte the test writes itself: `answer` is called with each request, once its body is whole
  * unless its manners say otherwise. A request for `/` is the readiness probe of the generic dialect and is
  * answered here.
@@ -64,7 +67,13 @@ export async function startUpstream(
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
     readRequests(socket, answersAt, (request) => {
+      if (request.headers['user-agent'] === 'gatehouse') {
+        upstream.connections -= 1
+        return void socket.end('HTTP/1.0 404 Not Found\r\n\r\n')
+      }
       if (request.path === probe) return void socket.end('HTTP/1.0 200 OK\r\n\r\n')
+      // What the gateway itself would like to know of a backend is no test's business.
+      if (request.headers['user-agent'] === 'gatehouse') return void socket.end(NOT_FOUND)
       upstream.received.push(request)
       void answer(request)
     })

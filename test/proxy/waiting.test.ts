@@ -13,7 +13,11 @@ import { until } from '../helpers/until.js'
 
 const mount = { origin: 'http://127.0.0.1:1', basePath: '', prefix: '' }
 const headOf = (type: string) =>
-  readReplyHead([Buffer.from('content-type'), Buffer.from(type)], { requestId: '1', mount })
+  readReplyHead([Buffer.from('content-type'), Buffer.from(type)], {
+    requestId: '1',
+    backend: 'text',
+    mount,
+  })
 const values = { backend: 'text' }
 const busy = new GatehouseError('GATEHOUSE_LANE_FULL', { values })
 

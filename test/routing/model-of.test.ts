@@ -118,6 +118,20 @@ t.test('the model is found in a form, whatever its type says', async (t) => {
   t.equal(of(form(file)), undefined)
 })
 
+t.test('the model is found behind the question mark, if the body names none', async (t) => {
+  const at = (url: string, body = '') => modelOf(Buffer.from(body), undefined, url)
+  t.equal(at('/v1/realtime?model=a'), 'a')
+  t.equal(at('/v1/realtime?x=1&model=some%2Fmodel+7b#model=no'), 'some/model 7b#model=no')
+  t.equal(at('/x?model=a&model=b'), 'b', 'the last one counts')
+  t.equal(at('/x?model=a', '{"model":"b"}'), 'b')
+  t.equal(at('/x?model=a', '{"prompt":"b"}'), 'a')
+  t.equal(at('/x?model='), '')
+  t.equal(at('/x?model=%'), '%')
+  for (const url of ['/model=a', '/x?', '/x', '?models=a', '/x?a=model', '/model?a=b'])
+    t.equal(at(url), undefined, url)
+  t.equal(at(`/x?model=${'a'.repeat(2000)}`), undefined, 'nor one with an absurd one')
+})
+
 t.test('a big body takes time in line with its length', async (t) => {
   const size = 2 * 1024 * 1024
   const pieces = ['\\"', '\\', 'a', '"a",', '[', '{"a":', '{', ' ']

@@ -19,7 +19,7 @@ function meaningOf({ to, row, wake, lane, idleOnly }: Match): string {
 /** Kobold-wire sections 1, 2 and 9: meaning, method, paths. */
 const EXPECTED: readonly (readonly [meaning: string, methods: string, paths: string])[] = [
   ['image +|', 'PUT DELETE', '/history /api/history/x /view /prompt /sdapi/v1/x'],
-  ['image -', 'GET', '/prompt /v1/images/generations /upload/image'],
+  ['image -', 'GET', '/v1/images/generations /upload/image'],
   ['text -', 'GET', '/api/extra/data/list /api/extra/data/load /api/extra/multiplayer/status'],
   [
     'preflight all -',
@@ -62,28 +62,28 @@ const EXPECTED: readonly (readonly [meaning: string, methods: string, paths: str
   [
     'image-missing image -',
     'POST',
-    '/sdapi/v1/options /sdapi/v1/interrupt /sdapi/v1/skip /interrupt',
+    '/sdapi/v1/options /sdapi/v1/interrupt /sdapi/v1/skip /interrupt /queue /history /api/history',
   ],
+  ['image-missing image +|', 'POST', '/prompt /upload/image /api/upload/image'],
   [
     'image-missing image -',
     'GET',
     '/sdapi/v1/progress /sdapi/v1/progress?skip_current_image=true /sdapi/v1/sd-vae ' +
-      '/sdapi/v1/sd-modules /queue',
+      '/sdapi/v1/sd-modules /sdapi/v1/memory /queue /prompt /history /history/abc /api/history ' +
+      '/api/history/abc /view /view.png /api/view /view_image',
   ],
   ['text +|', 'POST', '/sdapi/v1/interrogate'],
   [
     'image +|',
     'POST',
     '/sdapi/v1/txt2img /sdapi/v1/img2img /sdapi/v1/upscale /sdapi/v1/extra-single-image ' +
-      '/v1/images/generations /images/generations /prompt /upload/image /api/upload/image ' +
+      '/v1/images/generations /images/generations ' +
       '/x/sdapi/v1/unknown',
   ],
   [
     'image -',
     'GET',
-    '/sdapi/v1/get_last.png?genkey=K /sdapi/v1/memory /history /history/abc /api/history ' +
-      '/api/history/abc /view /view.png /api/view /view_image /models/loras /api/models/loras ' +
-      '/sdui /sdui/x',
+    '/sdapi/v1/get_last.png?genkey=K /models/loras /api/models/loras /sdui /sdui/x',
   ],
   [
     'transcribe +|',

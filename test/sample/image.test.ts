@@ -1,6 +1,6 @@
 import { crc32, inflateSync } from 'node:zlib'
 import t from 'tap'
-import { getJson, postJson, startSample } from './sample-client.js'
+import { get, getJson, post, postJson, startSample } from './sample-client.js'
 
 interface Chunk {
   readonly type: string
@@ -101,4 +101,29 @@ t.test('the list of models shows a whole local path', async (t) => {
   t.match(await getJson(port, '/sdapi/v1/sd-models'), [
     { model_name: 'shapes', filename: '/srv/models/shapes.safetensors' },
   ])
+})
+
+t.test('ComfyUI clients get the last picture of the process, whoever asked for it', async (t) => {
+  const port = await startSample(t, '--model', 'image')
+  const workflow = (text: string) => ({
+    3: { class_type: 'KSampler', inputs: { positive: ['6', 0], latent_image: ['5', 0] } },
+    5: { class_type: 'EmptyLatentImage', inputs: { width: 64, height: 64 } },
+    6: { class_type: 'CLIPTextEncode', inputs: { text } },
+  })
+  t.equal((await get(port, '/view')).body.length, 0, 'none yet')
+  const ids = []
+  for (const text of ['one', 'other']) {
+    ids.push((await postJson(port, '/prompt', { prompt: workflow(text) })).prompt_id)
+  }
+  t.equal(ids[0], ids[1])
+  const history = Object((await getJson(port, '/history/anything')) as object)
+  t.match(history[ids[0]], { status: { completed: true } })
+  const view = await get(port, '/view?filename=anything.png')
+  t.match(
+    chunksOf(view.body)
+      .find(({ type }) => type === 'tEXt')
+      ?.data.toString(),
+    /other/,
+  )
+  t.equal((await post(port, '/prompt', { prompt: {} })).head, '', 'hung up on')
 })

@@ -1,8 +1,8 @@
-/** Returns the bytes of the part called `file` that has a filename, or undefined; naive, as KoboldCpp's own parser is. */
-export function fileOfForm(body: Buffer, contentType: string): Buffer | undefined {
+/** Returns the bytes of the part with this name that has a filename, or undefined; naive, as KoboldCpp's own parser is. */
+export function fileOfForm(body: Buffer, contentType: string, name = 'file'): Buffer | undefined {
   const boundary = /boundary="?([^";]+)"?/.exec(contentType)?.[1]
   if (boundary === undefined) return undefined
-  const part = partsOf(body, Buffer.from(`--${boundary}`)).find(isFile)
+  const part = partsOf(body, Buffer.from(`--${boundary}`)).find((one) => isFile(one, name))
   if (!part) return undefined
   return part.subarray(part.indexOf('\r\n\r\n') + 4, part.length - 2)
 }
@@ -19,7 +19,7 @@ function partsOf(body: Buffer, delimiter: Buffer): Buffer[] {
   return parts
 }
 
-function isFile(part: Buffer): boolean {
+function isFile(part: Buffer, name: string): boolean {
   const head = part.toString('latin1', 0, Math.max(0, part.indexOf('\r\n\r\n')))
-  return /[; ]name="?file"?/i.test(head) && /filename\*?=/i.test(head)
+  return new RegExp(`[; ]name="?${name}"?`, 'i').test(head) && /filename\*?=/i.test(head)
 }
