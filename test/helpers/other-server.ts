@@ -24,9 +24,11 @@ export type Script = Readonly<Record<string, Said | ((asked: Asked) => Said)>>
 
 export interface OtherServer {
   readonly url: string
-  /** What it was asked by clients, `POST /path`, without what the gateway asks for itself. */
+  /** What clients asked it. */
   readonly asked: Asked[]
-  /** The calls of these methods, as `POST /path`. */
+  /** The paths that the gateway asked for itself, but for its probes. */
+  readonly looked: string[]
+  /** What clients asked it by this method, as `METHOD /path`. */
   calls(method?: string): string[]
 }
 
@@ -39,10 +41,12 @@ export async function startOther(
   script: Script,
   upgrade?: (request: IncomingMessage, socket: Duplex) => void,
 ): Promise<OtherServer> {
-  const asked: Asked[] = []
+  const [asked, looked]: [Asked[], string[]] = [[], []]
   const server = createServer(async (request, reply) => {
     const one = await readAsked(request, reply)
-    if (request.headers['user-agent'] !== undefined) asked.push(one)
+    const agent = request.headers['user-agent']
+    if (agent === 'gatehouse') looked.push(one.path)
+    else if (agent !== undefined) asked.push(one)
     const key = `${one.method} ${one.path}`
     if (!Object.hasOwn(script, key)) return void reply.writeHead(404).end('{"error":"not found"}')
     const said = script[key]
@@ -55,15 +59,12 @@ export async function startOther(
     server.close()
     server.closeAllConnections()
   })
-  const isClients = ({ headers }: Asked) => headers['user-agent'] !== 'gatehouse'
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
-    calls: (method) =>
-      asked
-        .filter((one) => isClients(one) && (method === undefined || one.method === method))
-        .map((one) => `${one.method} ${one.path}`),
-  }
+  const { port } = server.address() as AddressInfo
+  const calls = (wanted?: string) =>
+    asked.flatMap(({ method, path }) =>
+      wanted === undefined || method === wanted ? [`${method} ${path}`] : [],
+    )
+  return { url: `http://127.0.0.1:${port}`, asked, looked, calls }
 }
 
 async function readAsked(request: IncomingMessage, reply: ServerResponse): Promise<Asked> {
