@@ -63,7 +63,9 @@ export class Front {
   /** What decides, beside this configuration, which backend a request gets. */
   pickParts(config: Config): PickParts {
     const facts = faceFacts(config, { said: this.#said })
-    return { defaults: this.#parts.defaults, reported: reportedModels(facts) }
+    const { defaults } = this.#parts
+    if (!config.admin.switchTextModel) defaults.forget('text') // what nobody may choose any more
+    return { defaults, reported: reportedModels(facts) }
   }
 
   /** Begins to ask those backends that somebody else runs. */

@@ -12,6 +12,11 @@ export class Defaults {
     return this.#chosen.get(workload)
   }
 
+  /** The first in the file is the default again. */
+  forget(workload: Workload): void {
+    this.#chosen.delete(workload)
+  }
+
   /** From now on; a name that serves this workload no more counts as no choice. */
   choose(workload: Workload, backend: string): void {
     this.#chosen.set(workload, backend)

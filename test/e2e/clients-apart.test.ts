@@ -1,5 +1,13 @@
 import t from 'tap'
-import { bearer, type Client, clientAt, listenAt, shows, workflowOf } from '../helpers/clients.js'
+import {
+  basic,
+  bearer,
+  type Client,
+  clientAt,
+  listenAt,
+  shows,
+  workflowOf,
+} from '../helpers/clients.js'
 import { type Gateway, sample, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/until.js'
 
@@ -136,3 +144,26 @@ t.test('two at once over ComfyUI: nobody sees, lists, stops or fetches anotherâ€
   t.match(JSON.stringify(news.told), again)
   news.close()
 })
+
+/** Two people whose SillyTavern sends the line of a key without one, as it does for pictures. */
+t.test(
+  'two at once without a key are told apart, though their programs send an empty one',
+  async (t) => {
+    const gateway = await startGateway(t, {
+      listen: { trustProxy: ['127.0.0.1'] },
+      backends: { llm: sample('text', ['--token-interval', '20']), art: sample('image') },
+    })
+    const at = (address: string) => ({ 'x-forwarded-for': address })
+    const [hers, his] = [at('192.0.2.1'), at('192.0.2.2')]
+    for (const empty of [basic(), basic(':'), bearer('')]) {
+      const ann = clientAt(gateway.url, { ...empty, ...hers })
+      const bob = clientAt(gateway.url, { ...empty, ...his })
+      const text = ann.post('/api/v1/generate', { ...LONG, max_length: 60 })
+      await until('hers is made', () => inFlight(gateway, 'llm') === 1)
+      await until('she sees it', async () => (await check(ann)) !== '')
+      t.equal(await check(bob), '', `${empty.authorization}: he does not see it`)
+      await abort(ann)
+      await text
+    }
+  },
+)

@@ -86,11 +86,14 @@ t.test('no KoboldCpp is asked for a WebSocket, nor started for one', async (t) =
     backends: { llm: sample('text'), image: sample('image') },
     routes: [{ path: '/named/*', to: 'backend:image', stripPrefix: true }],
   })
-  for (const path of ['/ws?clientId=1', '/v1/realtime']) {
-    const { reply, over } = await exchange(gateway.port, offer(path))
-    t.match(reply, { status: 404, isWhole: true })
-    t.equal(over, 'end')
-  }
+  const refused = await exchange(gateway.port, offer('/v1/realtime'))
+  t.match(refused.reply, { status: 404, isWhole: true })
+  t.equal(refused.over, 'end')
+  const news = await rawClient(gateway.port)
+  news.socket.write(offer('/ws?clientId=1'))
+  await news.sees('"status"')
+  t.match(news.text(), /^HTTP\/1.1 101 /, 'the gateway has the news of its own queue')
+  news.socket.destroy()
   t.same(gateway.starts, [])
   const { reply } = await exchange(gateway.port, offer('/named/api/extra/version'))
   t.match(reply, { status: 200, isWhole: true }, 'an offer on another path is a plain request')

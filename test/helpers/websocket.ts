@@ -70,7 +70,9 @@ export async function startFarSide(
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
     readHandshake(socket, (handshake) => {
-      if (PROBES.includes(handshake.path)) return void socket.end('HTTP/1.0 200 OK\r\n\r\n{}')
+      const asksForItself = /^user-agent: gatehouse$/im.test(handshake.head)
+      if (asksForItself || PROBES.includes(handshake.path))
+        return void socket.end('HTTP/1.0 200 OK\r\n\r\n{}')
       handshakes.push(handshake)
       void answer(handshake)
     })
