@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Workload } from '../config/config.js'
+import type { DialectName, Workload } from '../config/config.js'
 import type { FaceCall, OwnAnswer } from '../routing/face.js'
 import { checkpoints, objectInfoText, systemStats } from './comfy-lists.js'
 import { MANIFEST, NO_SLOTS, serviceInfo } from './constants.js'
@@ -63,6 +63,7 @@ export const META: Answers = [
 
 /** Answered here while the backend that knows better is down. */
 export const META_STAND_INS: Answers = [
+  ['xtts-set', constant({ success: true })], // as KoboldCpp, which does nothing with them
   ['preloadstory', ({ facts }) => json(facts.serving('text')[0]?.said(STORY) ?? {})],
 ]
 
@@ -91,11 +92,18 @@ function about<T>(
     context.gatherer.freshen()
     const [first] = context.facts.serving(workload)
     const answer = () => write(render(context.facts))
-    if (first?.config.dialect !== 'generic') return answer()
+    if (!first || !speaksForItself(first.config.dialect, call.match.row.id)) return answer()
     if (!canLook(context.pool.get(first.config.name))) return answer()
     return verbatim(context.pool, first.config.name, call).then((own) => own ?? answer())
   }
 }
+
+/** A generic backend is not known, and an AUTOMATIC1111 changes its model whenever somebody asks it to. */
+function speaksForItself(dialect: DialectName, rowId: string): boolean {
+  return dialect === 'generic' || (dialect === 'a1111' && MODEL_IN_USE.has(rowId))
+}
+
+const MODEL_IN_USE = new Set(['sd-models', 'sd-options'])
 
 async function verbatim(
   pool: FaceContext['pool'],

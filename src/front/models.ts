@@ -11,10 +11,10 @@ export function model(facts: FaceFacts): JsonObject {
   return { result: text ? ownName(text) : 'inactive' }
 }
 
-/** `/v1/models`: a model for each text backend, the default one first, under the names by which `model` chooses. */
+/** `/v1/models`: the text models, those of the default backend first, under the names by which `model` chooses. */
 export function models(facts: FaceFacts): JsonObject {
-  const data = facts.textModels.map((name) => ({
-    id: idOf(name),
+  const data = [...new Set(facts.serving('text').flatMap(idsOf))].map((id) => ({
+    id,
     object: 'model',
     created: 1,
     owned_by: 'koboldcpp',
@@ -74,6 +74,14 @@ function ollamaModel(name: string): JsonObject {
   const tag = `${idOf(name)}:latest`
   const digest = createHash('sha256').update(name).digest('hex')
   return { name: tag, model: tag, modified_at: LONG_AGO, size: 0, digest, details: DETAILS }
+}
+
+/** A KoboldCpp takes any name; other servers look it up, so that theirs must be told. */
+function idsOf(text: KnownBackend): readonly string[] {
+  if (text.config.dialect !== 'openai') return [idOf(text.config.name)]
+  const listed = listOf(objectOf(text.said('/v1/models')).data).map((entry) => textOf(entry, 'id'))
+  const named = listed.filter((id) => id !== undefined)
+  return named.length > 0 ? named : [idOf(text.config.name)]
 }
 
 function idOf(name: string): string {

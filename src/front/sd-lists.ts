@@ -3,7 +3,7 @@ import { fileName, withoutPaths } from './paths.js'
 import { isModelName } from './questions.js'
 import { type JsonObject, listOf, objectOf, textOf } from './read.js'
 
-/** One image backend as clients of AUTOMATIC1111 see it. */
+/** A model of an image backend as clients of AUTOMATIC1111 see it. */
 export interface ImageModel {
   readonly backend: string
   /** Unique: by it a client chooses, in `sd_model_checkpoint`. */
@@ -11,17 +11,18 @@ export interface ImageModel {
   readonly entry: JsonObject
 }
 
-/** The image backends as models, the default one first. */
+/** The models of the image backends, those of the default one first. */
 export function imageModels(facts: FaceFacts): readonly ImageModel[] {
   const taken = new Set<string>()
-  return facts.serving('image').map((image) => {
-    const entry = entryOf(image)
-    const own = textOf(entry, 'title') ?? image.config.name
-    const title = taken.has(own) ? `${own} (${image.config.name})` : own
-    taken.add(title)
-    const name = title === own ? (textOf(entry, 'model_name') ?? own) : title
-    return { backend: image.config.name, title, entry: { ...entry, title, model_name: name } }
-  })
+  return facts.serving('image').flatMap((image) =>
+    entriesOf(image).map((entry) => {
+      const own = textOf(entry, 'title') ?? image.config.name
+      const title = taken.has(own) ? `${own} (${image.config.name})` : own
+      taken.add(title)
+      const name = title === own ? (textOf(entry, 'model_name') ?? own) : title
+      return { backend: image.config.name, title, entry: { ...entry, title, model_name: name } }
+    }),
+  )
 }
 
 /** `/sdapi/v1/sd-models`: KoboldAI Lite shows pictures where an entry has a file name, so it has one, never a path. */
@@ -64,14 +65,19 @@ function sampler(name: string, alias: string): JsonObject {
   return { name, aliases: [alias], options: {} }
 }
 
-/** A backend that has many models is shown with the one in use. */
-function entryOf(image: KnownBackend): JsonObject {
-  const { name } = image.config
+/** The model in use comes first; only an AUTOMATIC1111 can change to another of its own. */
+function entriesOf(image: KnownBackend): readonly JsonObject[] {
+  const { name, dialect } = image.config
   const entries = listOf(image.said('/sdapi/v1/sd-models')).map(objectOf)
   const inUse = textOf(image.said('/sdapi/v1/options'), 'sd_model_checkpoint')
   const named = entries.filter((entry) => isModelName(textOf(entry, 'model_name')))
-  const found = named.find(({ title }) => title === inUse) ?? named[0] ?? {}
-  const title = textOf(found, 'title') ?? textOf(found, 'model_name') ?? name
+  const first = named.find(({ title }) => title === inUse) ?? named[0] ?? {}
+  const others = dialect === 'a1111' ? named.filter((entry) => entry !== first) : []
+  return [first, ...others].map((entry) => complete(entry, name))
+}
+
+function complete(found: JsonObject, fallback: string): JsonObject {
+  const title = textOf(found, 'title') ?? textOf(found, 'model_name') ?? fallback
   const about = { title, model_name: title, hash: '8888888888', sha256: '8'.repeat(64) }
   const filename = fileName(textOf(found, 'filename') ?? title)
   return { ...about, config: null, ...objectOf(withoutPaths(found)), filename }

@@ -5,6 +5,7 @@ import type { Lease } from '../backends/lease.js'
 import { Departure } from '../departure.js'
 import { type ErrorCode, GatehouseError } from '../errors.js'
 import { type BodyLimits, readBody } from './body.js'
+import { clientName } from './client-name.js'
 import { ClientReply } from './client-reply.js'
 import type { Forwarded } from './forward.js'
 import { keepProbing } from './half-close.js'
@@ -86,8 +87,7 @@ export class Exchange {
 
   /** Who asks, for fairness: a key, else an address. */
   get client(): string {
-    const { authorization, 'x-api-key': key } = this.request.headers
-    return authorization ?? (typeof key === 'string' ? key : this.request.ip)
+    return clientName(this.request.headers, this.#address)
   }
 
   /** The whole body, read once. Rejects as `readBody` does. */
