@@ -142,7 +142,8 @@ export class Backend {
       startWaitMs: grantedAt - times.turned,
       grantedAt,
       unreachable: () => this.#life.unreachable(active),
-      endedWithin: (ms) => active.endedWithin(ms),
+      // Of what somebody else runs, no end is ever told.
+      endedWithin: async (ms) => !this.#life.isExternal && active.endedWithin(ms),
       end: () => {
         if (ended) return
         ended = true

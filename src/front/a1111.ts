@@ -38,10 +38,11 @@ async function setOptions(...[context, call]: Asked): Promise<OwnAnswer | undefi
   const models = imageModels(context.facts)
   const asked = jsonText(await call.body(), 'sd_model_checkpoint')
   const model = models.find(({ backend, title }) => title === asked || backend === asked)
-  const isChoice = model !== undefined && models.length > 1
-  if (isChoice) context.defaults.choose('image', model.backend)
-  const isOurs = isChoice || imageBackend(context, call)?.dialect === 'koboldcpp'
-  return isOurs ? json({}) : undefined
+  const isAmongSeveral = model !== undefined && context.facts.imageModels.length > 1
+  if (isAmongSeveral) context.defaults.choose('image', model.backend)
+  // A backend that has several models of its own is told as well.
+  const { dialect } = imageBackend(context, call) ?? {}
+  return dialect === 'a1111' || dialect === 'generic' ? undefined : json({})
 }
 
 /** KoboldCpp cannot leave off, but what the same client has waiting need not begin. */

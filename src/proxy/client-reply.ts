@@ -1,5 +1,6 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { GatehouseError } from '../errors.js'
+import { hasBody } from './body.js'
 import { closeLingering } from './lingering-close.js'
 import { type ReplyHead, trailerLines } from './reply-head.js'
 import type { Waiting } from './waiting.js'
@@ -80,7 +81,7 @@ export class ClientReply {
       return
     }
     this.#takeOver()
-    if (!this.raw.req.complete) closeLingering(this.raw)
+    if (isStillRead(this.raw.req)) closeLingering(this.raw)
     this.#state = 'passing'
     this.#hasLength = head.hasLength
     this.raw.writeHead(status, asReceived(reason), this.#fit(head))
@@ -186,6 +187,11 @@ export class ClientReply {
     // A client that finds bytes and a reset together takes them for an end (libuv, uv__stream_io).
     setTimeout(() => raw.destroy(), RESET_AFTER_MS)
   }
+}
+
+/** A body that the backend has not taken whole when its answer ends takes the connection with it (undici's writeStream). */
+function isStillRead(req: IncomingMessage): boolean {
+  return !req.complete || (hasBody(req) && !req.readableEnded)
 }
 
 /** Undici reads a reason phrase as UTF-8: its bytes, one character each; none where they are lost. */
