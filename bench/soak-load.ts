@@ -140,6 +140,6 @@ function post(url: string): Socket {
 }
 
 function leave(socket: Socket): void {
-  if (Math.random() < 1 / 2) socket.destroy()
+  if (Math.random() < 1 / 2 || socket.readableEnded) socket.destroy()
   else socket.resetAndDestroy()
 }

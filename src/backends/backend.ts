@@ -45,7 +45,7 @@ export class Backend {
   async lease(ask: LeaseAsk): Promise<Lease> {
     const asked = performance.now()
     this.#life.checkOpen()
-    if (!this.#mayStart(ask) && !this.#life.isReady) throw this.#error('GATEHOUSE_NOT_RUNNING')
+    if (!this.#mayStart(ask) && !this.#life.ready) throw this.#error('GATEHOUSE_NOT_RUNNING')
     if (ask.onlyIdle && this.#wouldWaitUnseen()) throw this.#error('GATEHOUSE_BUSY')
     const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
     const turned = performance.now()
@@ -60,7 +60,7 @@ export class Backend {
 
   /** Where it listens, its base path included, while it is ready; to look at it without holding it awake. */
   get readyUrl(): string | undefined {
-    const origin = this.#life.readyOrigin
+    const origin = this.#life.ready?.run.origin
     return origin === undefined ? undefined : origin + this.config.address.basePath
   }
 

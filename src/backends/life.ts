@@ -54,13 +54,9 @@ export class Life {
     this.#ending = parts.after ?? Promise.resolve()
   }
 
-  get isReady(): boolean {
-    return this.#state === 'ready'
-  }
-
-  /** Undefined unless it is ready. */
-  get readyOrigin(): string | undefined {
-    return this.#state === 'ready' ? this.#active?.run.origin : undefined
+  /** Its run, while that is ready. */
+  get ready(): ActiveRun | undefined {
+    return this.#state === 'ready' ? this.#active : undefined
   }
 
   get isExternal(): boolean {
@@ -85,9 +81,9 @@ export class Life {
   /** Counts a request in and returns the run to send it to; undefined when none is ready. */
   enter(): ActiveRun | undefined {
     this.checkOpen()
-    if (this.#state !== 'ready') return undefined
-    this.#active?.enter()
-    return this.#active
+    const { ready } = this
+    ready?.enter()
+    return ready
   }
 
   /** Resolves when it is ready, starting it if it is down; rejects with a GatehouseError that says why not. */

@@ -20,7 +20,7 @@ const times = <T>(count: number, make: (at: number) => T) =>
 const eventOf = (stream: string, at: number) => `data: {"stream":"${stream}","at":${at}}\n\n`
 
 function leave(socket: Socket): void {
-  if (below(2) === 0) socket.destroy()
+  if (below(2) === 0 || socket.readableEnded) socket.destroy()
   else socket.resetAndDestroy()
 }
 

@@ -64,6 +64,7 @@ t.test('a refusal by the backend is told to those who got comments', async (t) =
   for (const call of TELLING) {
     const had = asked.length
     const client = await send(t, gateway, call)
+    await until('it is sent', () => asked.length > had)
     await beats(client, 1)
     asked[had]?.socket.end(`HTTP/1.0 503 Busy\r\ncontent-type: application/json\r\n\r\n${busy}`)
     await client.over
@@ -79,6 +80,7 @@ t.test('a refusal by the backend is told to those who got comments', async (t) =
 t.test('an error in the words of the API is passed on in an event', async (t) => {
   const { gateway, asked } = await occupied(t, { ...OFTEN, backend: { concurrency: 0 } })
   const client = await send(t, gateway, STREAMS[0] as Stream)
+  await until('it is sent', () => asked.length > 1)
   await beats(client, 1)
   const error = '{"error":{"message":"no such model","code":404}}'
   asked[1]?.socket.end(
@@ -94,6 +96,7 @@ t.test('a stream that breaks after comments is told as broken', async (t) => {
   for (const call of TELLING) {
     const had = asked.length
     const client = await send(t, gateway, call)
+    await until('it is sent', () => asked.length > had)
     await beats(client, 1)
     asked[had]?.socket.write(`${SSE}event: x\ndata: 1\n\n`)
     await until('it came', () => afterBeats(client) === 'event: x\ndata: 1\n\n')
