@@ -12,7 +12,7 @@ t.test(
     const world = await World.create(t, seeded(SEED))
     for (let step = 0; step < STEPS; step += 1) await world.step()
     await world.settle()
-    world.check('at the end')
+    await world.check('at the end')
     await world.close()
     t.same(world.faults, [])
     const odd = [...world.outcomes.keys()].filter((outcome) => outcome.startsWith('odd'))

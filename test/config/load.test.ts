@@ -26,6 +26,7 @@ t.test('an empty object is a sound file and gets every default', async (t) => {
       bufferBytes: 67_108_864,
       trustProxy: [],
     },
+    admin: { switchTextModel: false },
     devices: [],
     backends: [],
     routes: [],
@@ -37,6 +38,7 @@ t.test('a backend gets every default', async (t) => {
     {
       name: 'voice',
       serves: [],
+      models: [],
       dialect: 'koboldcpp',
       address: { protocol: 'http:', host: '127.0.0.1', port: 8020, basePath: '' },
       launcher: { kind: 'external' },

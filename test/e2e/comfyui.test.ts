@@ -141,7 +141,7 @@ t.test('clients that draw at once have their own pictures, and see no others', a
 })
 
 t.test("a queue shows, and gives up, only what is its own client's", async (t) => {
-  const gateway = await startGateway(t, { backends: art(200) })
+  const gateway = await startGateway(t, { backends: art(1_500) })
   const [me, you] = [comfy(gateway, 'me'), comfy(gateway, 'you')]
   const first = await me.submit({ text: 'first' })
   const ids = async (who: typeof me) => {

@@ -117,8 +117,10 @@ type ReplyPlan = typeof replyPlan extends fc.Arbitrary<infer T> ? T : never
 type RequestPlan = typeof requestPlan extends fc.Arbitrary<infer T> ? T : never
 type SessionPlan = typeof sessionPlan extends fc.Arbitrary<infer T> ? T : never
 
-const bytesOf = (length: number) =>
-  Buffer.from(Array.from({ length }, (_, at) => (at * 31 + length) & 0xff))
+const PATTERN = Buffer.from(
+  Array.from({ length: 400_000 }, (_, at) => (at * 31 + (at >> 8)) & 0xff),
+)
+const bytesOf = (length: number) => PATTERN.subarray(length & 0xff, (length & 0xff) + length)
 const offset = (at: number, length: number) => Math.floor((at * length) / 1000)
 
 function chunked(body: Buffer, at: readonly number[], extension = ''): Buffer {

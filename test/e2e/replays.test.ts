@@ -107,6 +107,7 @@ t.test('an answer that has begun is not begun again', async (t) => {
   t.equal(code, 200)
   t.notOk(over === 'end' && isWhole, 'it is visibly broken')
   t.equal(body.split('event: message').length, 3)
+  await until('its end is told', async () => (await counts(gateway)).crashes === 1)
   t.same(await counts(gateway), { starts: 1, crashes: 1, replays: 0 })
 })
 
