@@ -9,6 +9,9 @@ import { sample, tempFolder } from '../helpers/gateway.js'
 import { addressOf, folderWith, isAlive, runGateway, runProgram } from '../helpers/program.js'
 import { until } from '../helpers/until.js'
 
+/** They mostly wait for programs to start and end. */
+t.jobs = 3
+
 t.test('--help and --version print and exit with 0', async (t) => {
   const help = runProgram(t, ['--help'])
   t.equal(await help.ended, 0)

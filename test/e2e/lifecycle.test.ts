@@ -7,6 +7,9 @@ import { sample, startGateway } from '../helpers/gateway.js'
 import { addressOf, folderWith, isAlive, runGateway, runProgram } from '../helpers/program.js'
 import { until } from '../helpers/until.js'
 
+/** They mostly wait for programs to start and end. */
+t.jobs = 3
+
 interface Record {
   pid: number
 }

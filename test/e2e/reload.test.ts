@@ -7,6 +7,9 @@ import { type Gateway, sample, startGateway, tempFolder } from '../helpers/gatew
 import { addressOf, isAlive, runGateway } from '../helpers/program.js'
 import { until } from '../helpers/until.js'
 
+/** They mostly wait for programs to start and end. */
+t.jobs = 3
+
 function apply(gateway: Gateway, routes: object) {
   const file = join(gateway.folder, 'routes.json')
   writeFileSync(file, JSON.stringify(routes))

@@ -131,8 +131,7 @@ function readRequests(
   answersAt: 'body' | 'head',
   onRequest: (request: Received) => void,
 ): void {
-  const closed = once(socket, 'close').then(() => {})
-  closed.catch(() => {})
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   let current = new Incoming(socket, closed)
   socket.on('data', (chunk) => {
     for (let rest: Buffer | undefined = chunk; rest !== undefined; ) {
