@@ -10,7 +10,7 @@ const ODD_REASON = /[^\t\x20-\x7e\x80-\xff]/
 /** How long the last words of a broken reply may take to leave. */
 const LAST_WORDS_MS = 1_000
 /** Long enough for a client to have read what came before. */
-const RESET_AFTER_MS = 50
+const RESET_AFTER_MS = 200
 /** With it, `destroy` makes a socket's end a reset (Node's lib/net.js). */
 const RESET = { resetAndClosing: true }
 

@@ -7,6 +7,7 @@ import type { Exchange } from './exchange.js'
 import type { Outbound } from './forward.js'
 import { withKey } from './genkey.js'
 import { requestLines } from './headers.js'
+import { StreamedBody } from './streamed-body.js'
 
 /** RFC 9110 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
@@ -53,7 +54,7 @@ function bodyOf(
   if (!body) {
     const length = raw.headers['content-length']
     if (length !== undefined) lines.push('content-length', length)
-    return { body: hasBody(raw) ? raw : null, cancel: undefined }
+    return { body: hasBody(raw) ? new StreamedBody(raw) : null, cancel: undefined }
   }
   const { dialect } = lease as Lease
   const key = run?.key

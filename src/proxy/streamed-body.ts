@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
 import type { Departure } from '../departure.js'
 import { GatehouseError } from '../errors.js'
 import type { BodyLimits } from './body.js'
@@ -16,4 +17,42 @@ export function watchStreamedBody(
 ): () => void {
   sendContinue(raw)
   return watchBody(raw, idleMs, () => gone.leave(new GatehouseError('GATEHOUSE_REQUEST_TIMEOUT')))
+}
+
+/** How long a client may go on sending what nobody takes any more, before its connection is cut. */
+const LINGER_MS = 2_000
+
+/**
+ * A body on its way to a backend. Undici ends the body of a request that fails, or is answered before it was sent
+ * whole: were that the client's request itself, its connection would end with it, and the answer be lost.
+ */
+export class StreamedBody extends Readable {
+  readonly #raw: IncomingMessage
+  readonly #onData = (chunk: Buffer) => void (this.push(chunk) || this.#raw.pause())
+  readonly #onEnd = () => {
+    this.#raw.off('close', this.#onClose) // it is whole: what is left of it here is still to be read
+    this.push(null)
+  }
+  readonly #onClose = () => void this.destroy(new Error('the client broke off'))
+
+  constructor(raw: IncomingMessage) {
+    super()
+    this.#raw = raw
+    raw.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onClose)
+  }
+
+  override _read(): void {
+    this.#raw.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    const raw = this.#raw
+    raw.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
+    raw.resume()
+    if (!raw.complete) {
+      const cut = setTimeout(() => raw.destroy(), LINGER_MS).unref()
+      raw.once('close', () => clearTimeout(cut))
+    }
+    done(error)
+  }
 }

@@ -630,7 +630,10 @@ for (const stage of STAGES.filter(({ dialect }) => !ONLY || ONLY === dialect)) {
     )
     await exchange(proxied.port, get('/health', ['Connection: close']))
     await settle(proxied)
-    await until('the gateway has asked what it asks by itself', () => !/front/.test(resources()))
+    await until(
+      'the gateway has asked what it asks by itself',
+      () => !/front|TCPSocket/.test(resources()),
+    )
     const before = resources()
     const sessions = fc.array(sessionPlan, { minLength: 1, maxLength: 30, size: 'max' })
     const property = fc.asyncProperty(sessions, async (plan) => {
