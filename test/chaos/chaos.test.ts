@@ -2,7 +2,7 @@ import t from 'tap'
 import { seeded, World } from './world.js'
 
 /** 3,000 and more on demand: GATEHOUSE_CHAOS_STEPS=3000 npx tap test/chaos/*.test.ts --timeout=0 */
-const STEPS = Number(process.env.GATEHOUSE_CHAOS_STEPS ?? 300)
+const STEPS = Number(process.env.GATEHOUSE_CHAOS_STEPS ?? 150)
 const SEED = Number(process.env.GATEHOUSE_CHAOS_SEED ?? Date.now() % 1_000_000)
 
 t.test(

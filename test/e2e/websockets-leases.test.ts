@@ -120,7 +120,7 @@ t.test('a tunnel to work keeps its backend up; when that stops, it ends', async 
 
 t.test('a line of news starts nothing, keeps nothing up, and ends with its backend', async (t) => {
   const gateway = await startGateway(t, {
-    backends: { comfy: taker({ serves: ['image'], dialect: 'comfyui', idleTimeout: '300ms' }) },
+    backends: { comfy: taker({ serves: ['image'], dialect: 'comfyui', idleTimeout: '1s' }) },
   })
   t.equal((await exchange(gateway.port, offer('/ws'))).reply.status, 503, 'it is not running')
   const door = '/gatehouse/backends/comfy/ws'
