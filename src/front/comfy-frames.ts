@@ -6,7 +6,7 @@ export const PONG = 0xa
 
 /** Why a WebSocket is closed (RFC 6455 7.4.1). */
 export const NORMAL = 1000
-const PROTOCOL_ERROR = 1002
+export const PROTOCOL_ERROR = 1002
 const TOO_BIG = 1009
 
 /** Clients have nothing to say here that is longer. */

@@ -8,11 +8,14 @@ import {
   NORMAL,
   PING,
   PONG,
+  PROTOCOL_ERROR,
   TEXT,
 } from './comfy-frames.js'
 
 /** What a client that does not read may be owed before it is given up. */
 const MAX_OWED = 1024 * 1024
+/** RFC 6455 5.5. */
+const MAX_CONTROL = 125
 /** How long a client may take to close its side after the gateway has. */
 const CLOSE_MS = 2_000
 
@@ -32,8 +35,13 @@ export class NewsSocket {
   }
 
   send(message: object): void {
+    this.#write(frameOf(TEXT, Buffer.from(JSON.stringify(message))))
+  }
+
+  /** Who does not read is not kept. */
+  #write(frame: Buffer): void {
     if (this.#isClosing || !this.#socket.writable) return
-    this.#socket.write(frameOf(TEXT, Buffer.from(JSON.stringify(message))))
+    this.#socket.write(frame)
     if (this.#socket.writableLength > MAX_OWED) this.#socket.destroy()
   }
 
@@ -50,7 +58,8 @@ export class NewsSocket {
   #take({ opcode, payload, size }: Frame): void {
     this.#unread = this.#unread.subarray(size)
     if (opcode === CLOSE) this.#close(payload.length >= 2 ? payload.readUInt16BE(0) : NORMAL)
-    else if (opcode === PING) this.#socket.write(frameOf(PONG, payload))
+    else if (opcode === PING && payload.length > MAX_CONTROL) this.#close(PROTOCOL_ERROR)
+    else if (opcode === PING) this.#write(frameOf(PONG, payload))
   }
 
   #close(code: number): void {

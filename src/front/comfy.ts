@@ -52,7 +52,7 @@ function drawerOf(context: FaceContext, call: FaceCall, model = ''): string {
 }
 
 async function upload(...[{ pictures }, call]: Asked): Promise<OwnAnswer> {
-  const picture = readUpload(await call.body(), call.client)
+  const picture = readUpload(await call.body(Number.POSITIVE_INFINITY), call.client)
   if (!picture) return refusal('invalid_image', 'This is no form with a picture')
   pictures.comfy.keepUpload(picture)
   return json({ name: picture.name, subfolder: '', type: 'input' })

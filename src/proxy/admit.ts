@@ -33,6 +33,8 @@ export interface AdmitParts extends SendingParts {
 
 /** What no KoboldCpp is handed as it came: administration, and what could end or read another client's work. */
 const GUARDED: ReadonlySet<string> = new Set(['admin', 'shutdown', 'running', 'image-missing'])
+/** More than any call of the face's own needs, and little enough to be parsed at once. */
+const FACE_BYTES = 4 * 1024 * 1024
 const DOWN = ['GATEHOUSE_NOT_RUNNING', 'GATEHOUSE_BUSY', 'GATEHOUSE_NOT_SERVED'] as const
 /** What somebody else runs is looked at even for a call that starts nothing, and may not be there. */
 const NOT_THERE = [...DOWN, 'GATEHOUSE_START_FAILED', 'GATEHOUSE_UNREACHABLE'] as const
@@ -166,13 +168,15 @@ export class Admission {
   }
 
   #faceCall(exchange: Exchange, { match, path, model }: Call): FaceCall {
+    const { body: limits } = this.#parts
     const { method = 'GET', url = '' } = exchange.request.raw
     const query = url.indexOf('?')
     return {
       ...{ match, method, path, model, client: exchange.client },
       query: query < 0 ? '' : url.slice(query + 1),
       cancelWaiting: (workload) => this.#parts.runs.cancelWaiting(exchange.client, workload),
-      body: () => exchange.readBody(this.#parts.body),
+      body: (bytes = FACE_BYTES) =>
+        exchange.readBody({ ...limits, bytes: Math.min(bytes, limits.bytes) }),
     }
   }
 
@@ -183,6 +187,7 @@ export class Admission {
   }
 
   async #send(exchange: Exchange, answer: Own): Promise<void> {
+    this.#sending.forget(exchange)
     exchange.destination = NOWHERE
     if ('accept' in answer) return this.#accept(exchange, answer)
     void exchange.reply.status(answer.status).headers(answer.headers).send(answer.body)

@@ -8,10 +8,11 @@ const NOBODY = ':'
 /** Who asks, for fairness and for what is whose: a key, else the address. Programs without a key send an empty one. */
 export function clientName(headers: IncomingHttpHeaders, address: string): string {
   const { authorization = '', 'x-api-key': key } = headers
-  if (typeof key === 'string' && key !== '') return key
+  if (typeof key === 'string' && key !== '') return `key ${key}`
   const [, scheme = '', credentials = ''] = AUTHORIZATION.exec(authorization) ?? []
   const isEmpty = credentials === '' || (isBasic(scheme) && decoded(credentials) === NOBODY)
-  return isEmpty ? address : authorization
+  // Each kind by its name, so that no key can be another client's address.
+  return isEmpty ? `address ${address}` : `authorization ${authorization}`
 }
 
 function isBasic(scheme: string): boolean {

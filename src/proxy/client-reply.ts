@@ -9,6 +9,8 @@ import type { Waiting } from './waiting.js'
 const ODD_REASON = /[^\t\x20-\x7e\x80-\xff]/
 /** How long the last words of a broken reply may take to leave. */
 const LAST_WORDS_MS = 1_000
+/** Of an answer that cannot be passed on, this much is looked at for its words. */
+const MOST_WORDS_BYTES = 64 * 1024
 /** Long enough for a client to have read what came before. */
 const RESET_AFTER_MS = 200
 /** With it, `destroy` makes a socket's end a reset (Node's lib/net.js). */
@@ -26,6 +28,7 @@ export class ClientReply {
   #state: State = 'untouched'
   #waiting: Waiting | undefined
   readonly #collected: Buffer[] = []
+  #collectedBytes = 0
   #hasLength = false
   #refusedWith: number | undefined
   #isBetweenEvents: () => boolean = () => false
@@ -33,6 +36,7 @@ export class ClientReply {
   /** `takeOver` is called once, just before the first byte. */
   constructor(raw: ServerResponse, takeOver: () => void) {
     this.raw = raw
+    raw.on('error', () => {}) // a write that comes too late harms nobody
     this.#takeOver = takeOver
   }
 
@@ -58,7 +62,8 @@ export class ClientReply {
 
   /** Shows a client that waits that its request lives. */
   beat(waiting: Waiting): void {
-    if (this.hasBegun || this.raw.destroyed) return
+    if (this.hasBegun || this.raw.destroyed || this.raw.writableEnded) return
+    if (this.raw.headersSent && !this.isHeld) return // the gateway has answered itself
     if (this.#state === 'untouched') this.#hold(waiting)
     this.raw.write(waiting.beat)
   }
@@ -68,7 +73,7 @@ export class ClientReply {
     const { socket, req } = this.raw
     if (this.hasBegun || this.isHeld || this.raw.headersSent || !socket) return
     if (req.httpVersionMinor < 1) return
-    const head = [`HTTP/1.1 ${status} ${reason}`]
+    const head = [`HTTP/1.1 ${status} ${asReceived(reason)}`]
     for (let at = 0; at + 1 < lines.length; at += 2) head.push(`${lines[at]}: ${lines[at + 1]}`)
     socket.write(`${head.join('\r\n')}\r\n\r\n`, 'latin1')
   }
@@ -102,7 +107,8 @@ export class ClientReply {
   /** Returns false when the client does not keep up: `raw` then says `drain` once it has. */
   write(chunk: Buffer): boolean {
     if (this.#state === 'passing') return this.raw.write(chunk)
-    this.#collected.push(chunk)
+    this.#collectedBytes += chunk.length
+    if (this.#collectedBytes <= MOST_WORDS_BYTES) this.#collected.push(chunk)
     return true
   }
 
@@ -146,6 +152,7 @@ export class ClientReply {
 
   /** Writes something that means nothing to a client, so that one which is gone shows; false: not now. */
   probe(): boolean {
+    if (this.raw.writableEnded || this.raw.destroyed) return false
     if (this.isHeld) return this.#write(this.#waiting?.beat ?? '')
     if (this.hasBegun || this.raw.headersSent)
       return this.#isBetweenEvents() && this.#write(':\n\n')

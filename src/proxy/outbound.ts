@@ -32,6 +32,7 @@ export function outboundOf(exchange: Exchange, { path, match }: Call, trusted: b
   const { dialect, config } = lease as Lease
   const address = raw.socket.remoteAddress ?? ''
   const lines = requestLines(raw.rawHeaders, { address, trusted, requestId: request.id })
+  if (mayBeHeld(exchange, match)) dropLine(lines, 'accept-encoding')
   const target = dialect.rewrites.get(path) ?? upstreamPath(raw.url ?? '/', path, match)
   return {
     method: raw.method ?? 'GET',
@@ -42,6 +43,17 @@ export function outboundOf(exchange: Exchange, { path, match }: Call, trusted: b
     offer: dialect.webSockets === 'none' ? undefined : offer,
     mayRepeat: isWork(match) || IDEMPOTENT.has(raw.method ?? ''),
     ...bodyOf(exchange, match, lines),
+  }
+}
+
+/** Whether the head that the client has, or may have by then, cannot say how the body is packed. */
+function mayBeHeld({ answer, lease }: Exchange, match: Match): boolean {
+  return answer.isHeld || (lease?.config.heartbeat === 'json' && isWork(match))
+}
+
+function dropLine(lines: string[], name: string): void {
+  for (let at = lines.length - 2; at >= 0; at -= 2) {
+    if (lines[at]?.toLowerCase() === name) lines.splice(at, 2)
   }
 }
 
@@ -57,8 +69,9 @@ function bodyOf(
     return { body: hasBody(raw) ? new StreamedBody(raw) : null, cancel: undefined }
   }
   const { dialect } = lease as Lease
-  const key = run?.key
-  if (dialect.cancels !== 'genkey' || key === undefined) return { body, cancel: undefined }
+  if (dialect.cancels !== 'genkey' || !run) return { body, cancel: undefined }
+  const { key } = run
   const keyed = withKey(body, row.id, key)
+  run.isKeyed = keyed !== undefined
   return { body: keyed ?? body, cancel: keyed && (() => abortByKey(lease as Lease, key)) }
 }

@@ -72,8 +72,8 @@ function abort(run: Run | undefined, clientKey: string): object {
 }
 
 /** A KoboldCpp ends a text by itself then, and answers with what it has; others are cut off. */
-function end({ exchange, lease, key }: Run): void {
-  if (lease?.dialect.cancels === 'genkey') abortByKey(lease, key)
+function end({ exchange, lease, key, isKeyed }: Run): void {
+  if (lease && isKeyed) abortByKey(lease, key)
   else exchange.gone.leave(new GatehouseError('GATEHOUSE_ABORTED'))
 }
 

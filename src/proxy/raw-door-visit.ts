@@ -4,6 +4,7 @@ import type { Lease } from '../backends/lease.js'
 import type { Pool } from '../backends/pool.js'
 import { normalisePath } from '../config/normalise-path.js'
 import { GatehouseError, hasCode } from '../errors.js'
+import { findRow } from '../routing/find-row.js'
 import { type BodyLimits, hasBody, readBody } from './body.js'
 import { Exchange } from './exchange.js'
 import { requestLines } from './headers.js'
@@ -121,7 +122,8 @@ export class Visit {
     const exchange = this.#exchange
     const backend = this.#parts.pool.get(name)
     if (!backend) throw new GatehouseError('GATEHOUSE_NO_ROUTE')
-    const { serves, bodies } = backend.config
+    const { serves, bodies, dialect } = backend.config
+    if (dialect === 'koboldcpp') refuseAdministration(exchange.request)
     exchange.destination = { backend: name, workload: serves[0] ?? 'other', route: 'raw-door' }
     if (bodies === 'buffer') {
       exchange.body ??= await readBody(exchange.request.raw, this.#parts.body, exchange.gone)
@@ -149,6 +151,14 @@ export class Visit {
     if (forwarded) this.#exchange.answered(forwarded, recorder)
     else this.#exchange.failed(this.#failure ?? this.#exchange.gone.reason, recorder)
   }
+}
+
+/** What is never passed on to a KoboldCpp is not by this door either. */
+function refuseAdministration({ raw }: FastifyRequest): void {
+  const { method = 'GET', url = '', headers } = raw
+  const path = normalisePath(targetOf(url)) ?? '/'
+  const { gateway } = findRow({ method, path, headers }).to
+  if (gateway === 'admin' || gateway === 'shutdown') throw new GatehouseError('GATEHOUSE_NO_ROUTE')
 }
 
 /** Path and query behind the door, byte for byte. */

@@ -70,7 +70,10 @@ export class ReplyHandler implements UpstreamHandler {
 
   // biome-ignore lint/complexity/useMaxParams: undici calls it so
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
-    if (this.#isAbandoned) return true
+    if (this.#isAbandoned) {
+      this.#firstByteAt ||= performance.now()
+      return true
+    }
     if (status === 101) throw new Error(UNASKED_SWITCH)
     const { answer } = this.#sent.inbound
     const head = readReplyHead(raw, this.#sent.inbound)

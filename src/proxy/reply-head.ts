@@ -16,6 +16,8 @@ export interface ReplyHead {
   /** Whether its end shows before the connection's does. */
   readonly isDelimited: boolean
   readonly hasTrailers: boolean
+  /** Whether its body has a coding that its head must tell of. */
+  readonly isPacked: boolean
 }
 
 export interface HeadContext {
@@ -52,6 +54,7 @@ export function readReplyHead(
     hasLength,
     isDelimited: hasLength || seen.has('transfer-encoding'),
     hasTrailers: seen.has('trailer'),
+    isPacked: (seen.get('content-encoding') ?? 'identity') !== 'identity',
   }
 }
 

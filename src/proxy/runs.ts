@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Lease } from '../backends/lease.js'
 import type { Workload } from '../config/config.js'
 import { GatehouseError } from '../errors.js'
@@ -13,6 +13,8 @@ export interface Run {
   readonly clientKey: string
   /** The key that it has at its backend; no other request ever has it. */
   readonly key: string
+  /** Whether its backend knows it by that key. */
+  isKeyed: boolean
   /** Undefined while it waits. */
   lease: Lease | undefined
 }
@@ -29,6 +31,8 @@ const TRACES = 1_000
 
 /** Whose request is whose: the owners of what runs and waits, so that nobody ends or reads another's work. */
 export class Runs {
+  readonly #origin = `gatehouse-${randomBytes(8).toString('hex')}`
+  #count = 0
   readonly #byClient = new Map<string, Run[]>()
   readonly #traces = new Map<string, Trace>()
 
@@ -36,7 +40,8 @@ export class Runs {
     const { client } = exchange
     const run: Run = {
       ...{ exchange, client, workload, clientKey },
-      key: randomUUID(),
+      key: this.#nextKey(),
+      isKeyed: false,
       lease: undefined,
     }
     const others = this.#byClient.get(client)
@@ -80,6 +85,12 @@ export class Runs {
     const waiting = runs.filter((run) => run.workload === workload && !run.lease)
     for (const { exchange } of waiting) exchange.gone.leave(new GatehouseError('GATEHOUSE_ABORTED'))
     return waiting.length
+  }
+
+  /** Unique at every backend, also beside those of another gateway; counted, because each request pays for it. */
+  #nextKey(): string {
+    this.#count += 1
+    return `${this.#origin}-${this.#count}`
   }
 
   #remember({ client, clientKey, key }: Run, { config }: Lease): void {

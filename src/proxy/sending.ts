@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.js'
 import type { Lease } from '../backends/lease.js'
 import type { Pool } from '../backends/pool.js'
-import { GatehouseError } from '../errors.js'
+import { GatehouseError, hasCode } from '../errors.js'
 import { jsonText } from '../routing/json-member.js'
 import type { Match } from '../routing/match.js'
 import type { PickResult } from '../routing/pick.js'
@@ -62,12 +62,17 @@ export class Sending {
       try {
         return await this.#forward(exchange, call)
       } catch (error) {
-        if (exchange.replays > 0 || !(await this.#mayReplay(exchange, call.match, error)))
-          throw error
+        if (exchange.run) exchange.run.lease = undefined // an abort now finds it waiting
+        const mayReplay = await this.#mayReplay(exchange, call.match, error)
+        if (exchange.replays > 0 || !mayReplay) throw this.#abortedOr(exchange, error)
         exchange.replays += 1
-        if (exchange.run) exchange.run.lease = undefined
       }
     }
+  }
+
+  /** Its client aborted it while it was not clear whether it would be sent again. */
+  #abortedOr({ gone }: Exchange, error: unknown): unknown {
+    return hasCode(gone.reason, 'GATEHOUSE_ABORTED') ? gone.reason : error
   }
 
   /** Only work, which a backend has lost with its life, and whose body is still here. */

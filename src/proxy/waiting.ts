@@ -47,7 +47,8 @@ export function waitForEvents(parts: WaitingParts, format: StreamFormat | undefi
       'x-accel-buffering': 'no',
     },
     beat: ': waiting\n\n',
-    takes: (status, { contentType }) => status === 200 && isEventStream(contentType),
+    takes: (status, { contentType, isPacked }) =>
+      status === 200 && isEventStream(contentType) && !isPacked,
     refusal: (body) => {
       const said = jsonOf(body)
       const { upstreamError: error } = parts
@@ -66,7 +67,8 @@ export function waitForJson(parts: WaitingParts): Waiting {
   return {
     headers: { ...parts.headers, 'content-type': 'application/json' },
     beat: ' ',
-    takes: (status, { contentType }) => status < 300 && MAY_FOLLOW_SPACE.test(contentType),
+    takes: (status, { contentType, isPacked }) =>
+      status < 300 && MAY_FOLLOW_SPACE.test(contentType) && !isPacked,
     refusal: (body) => {
       const said = jsonOf(body)
       const text = said === undefined ? parts.errorBody(parts.upstreamError) : JSON.stringify(said)

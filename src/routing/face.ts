@@ -16,8 +16,8 @@ export interface FaceCall {
   readonly model: string | undefined
   /** Takes the requests of the same client for this workload that still wait out of their line; returns how many. */
   cancelWaiting(workload: Workload): number
-  /** The whole body; rejects as the reading of a body does. */
-  body(): Promise<Buffer>
+  /** The whole body, of at most so many bytes (4 MiB, and never more than `bufferBytes`); rejects as the reading of a body does. */
+  body(maxBytes?: number): Promise<Buffer>
 }
 
 /** A whole answer of the gateway's own. */

@@ -29,7 +29,7 @@ for (const [path, members] of Object.entries(WHOLE)) {
       await until('it is at the backend', () => asked.length === turn + 1)
       const { genkey, ...others } = membersOf(asked[turn] as Received)
       t.same(others, members, 'what the client sent is there')
-      t.match(genkey, /^[0-9a-f-]{36}$/)
+      t.match(genkey, /^gatehouse-[0-9a-f]{16}-\d+$/)
       const leftAt = performance.now()
       client.socket.destroy()
       await until('it is aborted', () => aborts.length === turn + 1)
