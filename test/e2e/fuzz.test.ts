@@ -554,8 +554,8 @@ function judgeRequest(script: Script, stage: Stage): string | undefined {
 
 function judgeReception(script: Script, { method, body, isWhole }: Received): string | undefined {
   const want = script.requestBody.toString('latin1')
-  const key = /,"genkey":"[-0-9a-f]*"?}?$/ // KoboldCpp's, of which nothing may be there yet but its begin
-  const got = body.toString('latin1').replace(/,"genkey":"[-0-9a-f]+"}$/, '}')
+  const key = /,"genkey":"[-0-9a-z]*"?}?$/ // KoboldCpp's, of which nothing may be there yet but its begin
+  const got = body.toString('latin1').replace(/,"genkey":"[-0-9a-z]+"}$/, '}')
   if (method !== script.plan.method) return `came as ${method}`
   if (isWhole && script.sentBytes < script.request.length) return 'looks whole and is not'
   if (isWhole) return got === want ? undefined : 'came with another body'
