@@ -132,6 +132,7 @@ export class ClientReply {
 
   /** Ends the reply so that nobody takes it for complete, after these words where there are any. */
   breakOff(lastWords?: string): void {
+    this.flushHead() // what came with its end is still told
     this.#state = 'over'
     if (lastWords === undefined || this.raw.destroyed) {
       this.#cut()
@@ -188,7 +189,8 @@ export class ClientReply {
   /** A reply that ends with its connection would look complete if that ended in order: it is reset. */
   #cut(): void {
     const { raw } = this
-    if (raw.chunkedEncoding || this.#hasLength) return void raw.destroy()
+    // Not in this tick: what was written in it has not left yet.
+    if (raw.chunkedEncoding || this.#hasLength) return void setImmediate(() => raw.destroy())
     // `resetAndDestroy` ends the socket in order before it resets it.
     Object.assign(raw.socket ?? {}, RESET)
     // A client that finds bytes and a reset together takes them for an end (libuv, uv__stream_io).
