@@ -79,6 +79,13 @@ export function errorTable(): { code: string; status: number; text: string }[] {
   return Object.entries(ERRORS).map(([code, [status, text]]) => ({ code, status, text }))
 }
 
+/** An unknown thrown thing as one of ours. */
+export function asGatehouseError(error: unknown): GatehouseError {
+  return error instanceof GatehouseError
+    ? error
+    : new GatehouseError('GATEHOUSE_INTERNAL', { cause: error })
+}
+
 /** Whether an unknown thrown thing is ours and carries this code. */
 export function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof GatehouseError && error.code === code

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { within } from '../abortable.js'
 import { normalisePath } from '../config/normalise-path.js'
 import { dialectOf } from '../dialects/dialect-of.js'
-import { type ErrorCode, GatehouseError, hasCode } from '../errors.js'
+import { asGatehouseError, type ErrorCode, GatehouseError, hasCode } from '../errors.js'
 import type { Face, FaceCall, Own, OwnAnswer, OwnSocket } from '../routing/face.js'
 import { jsonIsTrue } from '../routing/json-member.js'
 import type { Matcher } from '../routing/match.js'
@@ -207,8 +207,4 @@ export class Admission {
 
 function isDown(error: unknown, codes: readonly ErrorCode[] = DOWN): boolean {
   return codes.some((code) => hasCode(error, code))
-}
-
-function asGatehouseError(error: unknown): GatehouseError {
-  return error instanceof GatehouseError ? error : new GatehouseError('GATEHOUSE_INTERNAL')
 }

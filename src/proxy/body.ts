@@ -30,11 +30,9 @@ export interface BodyLimits {
  */
 export function readBody(
   raw: IncomingMessage,
-  limits: BodyLimits | number,
+  { bytes: limitBytes, idleMs }: BodyLimits,
   signal: Leaving,
 ): Promise<Buffer> {
-  const { bytes: limitBytes, idleMs } =
-    typeof limits === 'number' ? { bytes: limits, idleMs: 0 } : limits
   if (!hasBody(raw)) return Promise.resolve(NOTHING)
   if (Number(raw.headers['content-length'] ?? 0) > limitBytes) {
     return Promise.reject(refuse(raw, limitBytes))
@@ -66,12 +64,17 @@ export function readBody(
   })
 }
 
-/** The rest of the body is dropped for a while, so that a client still sending reads our answer, not a reset. */
-function refuse(raw: IncomingMessage, limitBytes: number): GatehouseError {
-  raw.removeAllListeners('data')
+/** Drops the rest of a body, for a while: a client that still sends is to read our answer, not a reset. */
+export function dropRest(raw: IncomingMessage): void {
   raw.resume()
+  if (raw.complete) return
   const cut = setTimeout(() => raw.destroy(), LINGER_MS).unref()
   raw.once('close', () => clearTimeout(cut))
+}
+
+function refuse(raw: IncomingMessage, limitBytes: number): GatehouseError {
+  raw.removeAllListeners('data')
+  dropRest(raw)
   return new GatehouseError('GATEHOUSE_BODY_TOO_LARGE', { values: { limit: inWords(limitBytes) } })
 }
 

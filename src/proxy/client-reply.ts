@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { GatehouseError } from '../errors.js'
 import { hasBody } from './body.js'
+import { headText } from './headers.js'
 import { closeLingering } from './lingering-close.js'
 import { type ReplyHead, trailerLines } from './reply-head.js'
 import type { Waiting } from './waiting.js'
@@ -73,9 +74,7 @@ export class ClientReply {
     const { socket, req } = this.raw
     if (this.hasBegun || this.isHeld || this.raw.headersSent || !socket) return
     if (req.httpVersionMinor < 1) return
-    const head = [`HTTP/1.1 ${status} ${asReceived(reason)}`]
-    for (let at = 0; at + 1 < lines.length; at += 2) head.push(`${lines[at]}: ${lines[at + 1]}`)
-    socket.write(`${head.join('\r\n')}\r\n\r\n`, 'latin1')
+    socket.write(headText(`HTTP/1.1 ${status} ${asReceived(reason)}`, lines), 'latin1')
   }
 
   /** Writes the head of a backend's final answer. */

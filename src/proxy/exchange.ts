@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Lease } from '../backends/lease.js'
 import { Departure } from '../departure.js'
-import { type ErrorCode, GatehouseError } from '../errors.js'
+import { asGatehouseError, type ErrorCode, GatehouseError } from '../errors.js'
 import { type BodyLimits, readBody } from './body.js'
 import { clientName } from './client-name.js'
 import { ClientReply } from './client-reply.js'
@@ -156,7 +156,7 @@ export class Exchange {
   }
 
   failed(error: unknown, recorder: ExchangeRecorder): void {
-    const known = error instanceof GatehouseError ? error : new GatehouseError('GATEHOUSE_INTERNAL')
+    const known = asGatehouseError(error)
     this.#record(recorder, {
       outcome: OUTCOMES[known.code] ?? 'refused',
       status: known.statusCode,

@@ -69,6 +69,13 @@ function addOwnLines(lines: string[], theirs: Map<string, string>, sender: Sende
   return lines
 }
 
+/** A whole head: its first line, its lines (name, value, name, value), and the empty one. */
+export function headText(first: string, lines: readonly string[]): string {
+  const head = [first]
+  eachLine(lines, (name, value) => head.push(`${name}: ${value}`))
+  return `${head.join('\r\n')}\r\n\r\n`
+}
+
 /** The value of the first line with this name (in lower case). */
 export function lineValue(lines: readonly string[], name: string): string | undefined {
   for (let at = 0; at + 1 < lines.length; at += 2) {

@@ -25,13 +25,28 @@ export function isWork({ wake, lane, row }: Match): boolean {
   return wake && lane && !row.fallback
 }
 
-/** The request that is sent on a lease; `trusted`: whether its peer's X-Forwarded-* lines are believed. */
-export function outboundOf(exchange: Exchange, { path, match }: Call, trusted: boolean): Outbound {
+/** Whether the X-Forwarded-* lines of a peer with this address are believed. */
+export type Trusts = (address: string) => boolean
+
+/** The lines of a request as its backend gets them. */
+export function linesOf({ request: { raw, id } }: Exchange, trusts: Trusts): string[] {
+  const address = raw.socket.remoteAddress ?? ''
+  return requestLines(raw.rawHeaders, { address, trusted: trusts(address), requestId: id })
+}
+
+/** A body that is passed on as it comes, its length put among the lines; null: there is none. */
+export function streamedBodyOf({ request: { raw } }: Exchange, lines: string[]) {
+  const length = raw.headers['content-length']
+  if (length !== undefined) lines.push('content-length', length)
+  return hasBody(raw) ? new StreamedBody(raw) : null
+}
+
+/** The request that is sent on a lease. */
+export function outboundOf(exchange: Exchange, { path, match }: Call, trusts: Trusts): Outbound {
   const { request, lease, offer } = exchange
   const { raw } = request
   const { dialect, config } = lease as Lease
-  const address = raw.socket.remoteAddress ?? ''
-  const lines = requestLines(raw.rawHeaders, { address, trusted, requestId: request.id })
+  const lines = linesOf(exchange, trusts)
   if (mayBeHeld(exchange, match)) dropLine(lines, 'accept-encoding')
   const target = dialect.rewrites.get(path) ?? upstreamPath(raw.url ?? '/', path, match)
   return {
@@ -59,15 +74,12 @@ function dropLine(lines: string[], name: string): void {
 
 /** Without a length of its own a body that was read is sent with its true one. */
 function bodyOf(
-  { request: { raw }, body, lease, run }: Exchange,
+  exchange: Exchange,
   { row }: Match,
   lines: string[],
 ): Pick<Outbound, 'body' | 'cancel'> {
-  if (!body) {
-    const length = raw.headers['content-length']
-    if (length !== undefined) lines.push('content-length', length)
-    return { body: hasBody(raw) ? new StreamedBody(raw) : null, cancel: undefined }
-  }
+  const { body, lease, run } = exchange
+  if (!body) return { body: streamedBodyOf(exchange, lines), cancel: undefined }
   const { dialect } = lease as Lease
   if (dialect.cancels !== 'genkey' || !run) return { body, cancel: undefined }
   const { key } = run

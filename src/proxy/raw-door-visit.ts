@@ -5,9 +5,9 @@ import type { Pool } from '../backends/pool.js'
 import { normalisePath } from '../config/normalise-path.js'
 import { GatehouseError, hasCode } from '../errors.js'
 import { findRow } from '../routing/find-row.js'
-import { type BodyLimits, hasBody, readBody } from './body.js'
+import type { BodyLimits } from './body.js'
 import { Exchange } from './exchange.js'
-import { requestLines } from './headers.js'
+import { linesOf, streamedBodyOf, type Trusts } from './outbound.js'
 import { Passage } from './raw-door-passage.js'
 import type { ExchangeRecorder } from './recorder.js'
 import type { HeadContext } from './reply-head.js'
@@ -18,8 +18,7 @@ export interface RawDoorParts {
   readonly pool: Pool
   readonly recorder: ExchangeRecorder
   readonly body: BodyLimits
-  /** Whether the X-Forwarded-* lines of a peer with this address are believed. */
-  readonly trusts: (address: string) => boolean
+  readonly trusts: Trusts
 }
 
 /** `/gatehouse/backends/NAME` in any spelling, the path behind it, and the query. */
@@ -74,16 +73,13 @@ export class Visit {
     this.#passage = passage
     this.#exchange.answer.streamsEvents(() => passage.isBetweenEvents)
     const { raw } = this.#exchange.request
-    const body = this.#exchange.body ?? (hasBody(raw) ? raw : null)
-    if (body === raw) {
+    const headers = linesOf(this.#exchange, this.#parts.trusts)
+    const body = this.#exchange.body ?? streamedBodyOf(this.#exchange, headers)
+    if (body && !Buffer.isBuffer(body)) {
       this.#endWatch = watchStreamedBody(raw, this.#parts.body, gone)
     }
-    const outbound = {
-      method,
-      path: lease.config.address.basePath + targetOf(raw.url ?? ''),
-      headers: this.#lines(),
-      body,
-    }
+    const path = lease.config.address.basePath + targetOf(raw.url ?? '')
+    const outbound = { method, path, headers, body }
     // Alone on its connection: one that is kept may be closing just now, and nothing here is sent twice.
     lease.upstream.dispatchAlone(outbound, passage)
   }
@@ -125,22 +121,9 @@ export class Visit {
     const { serves, bodies, dialect } = backend.config
     if (dialect === 'koboldcpp') refuseAdministration(exchange.request)
     exchange.destination = { backend: name, workload: serves[0] ?? 'other', route: 'raw-door' }
-    if (bodies === 'buffer') {
-      exchange.body ??= await readBody(exchange.request.raw, this.#parts.body, exchange.gone)
-    }
+    if (bodies === 'buffer') await exchange.readBody(this.#parts.body)
     const { client, gone: signal } = exchange
     return await backend.lease({ client, signal, wake: true, lane: false, onlyIdle: false })
-  }
-
-  #lines(): string[] {
-    const { request, body } = this.#exchange
-    const { rawHeaders, headers, socket } = request.raw
-    const address = socket.remoteAddress ?? ''
-    const sender = { address, trusted: this.#parts.trusts(address), requestId: request.id }
-    const lines = requestLines(rawHeaders, sender)
-    const length = headers['content-length']
-    if (!body && length !== undefined) lines.push('content-length', length)
-    return lines
   }
 
   #end(): void {

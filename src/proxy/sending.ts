@@ -10,7 +10,7 @@ import { type BodyLimits, hasBody } from './body.js'
 import type { Exchange } from './exchange.js'
 import { forward, type Inbound } from './forward.js'
 import { Heartbeats } from './heartbeats.js'
-import { type Call, isWork, outboundOf } from './outbound.js'
+import { type Call, isWork, outboundOf, type Trusts } from './outbound.js'
 import { type Voice, waitingOf } from './patience.js'
 import type { ExchangeRecorder } from './recorder.js'
 import type { Run, Runs } from './runs.js'
@@ -25,8 +25,7 @@ export interface SendingParts {
   readonly body: BodyLimits
   readonly heartbeatMs: number
   readonly voice: Voice
-  /** Whether the X-Forwarded-* lines of a peer with this address are believed. */
-  readonly trusts: (address: string) => boolean
+  readonly trusts: Trusts
 }
 
 /** A backend that ends breaks its connections first; its end is told once its memory is given back. */
@@ -138,8 +137,7 @@ export class Sending {
     const isStreamed = !exchange.body && hasBody(raw)
     const endWatch = isStreamed ? watchStreamedBody(raw, limits, exchange.gone) : undefined
     try {
-      const trusted = this.#parts.trusts(raw.socket.remoteAddress ?? '')
-      const outbound = outboundOf(exchange, call, trusted)
+      const outbound = outboundOf(exchange, call, this.#parts.trusts)
       const forwarded = await forward(lease, outbound, this.#inbound(exchange, call.match, lease))
       lease.end()
       await exchange.closed()

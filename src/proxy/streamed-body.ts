@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Departure } from '../departure.js'
 import { GatehouseError } from '../errors.js'
-import type { BodyLimits } from './body.js'
+import { type BodyLimits, dropRest } from './body.js'
 import { watchBody } from './body-stall.js'
 import { sendContinue } from './continue.js'
 
@@ -18,9 +18,6 @@ export function watchStreamedBody(
   sendContinue(raw)
   return watchBody(raw, idleMs, () => gone.leave(new GatehouseError('GATEHOUSE_REQUEST_TIMEOUT')))
 }
-
-/** How long a client may go on sending what nobody takes any more, before its connection is cut. */
-const LINGER_MS = 2_000
 
 /**
  * A body on its way to a backend. Undici ends the body of a request that fails, or is answered before it was sent
@@ -48,11 +45,7 @@ export class StreamedBody extends Readable {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const raw = this.#raw
     raw.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
-    raw.resume()
-    if (!raw.complete) {
-      const cut = setTimeout(() => raw.destroy(), LINGER_MS).unref()
-      raw.once('close', () => clearTimeout(cut))
-    }
+    dropRest(raw)
     done(error)
   }
 }

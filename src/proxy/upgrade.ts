@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { eachLine, headText } from './headers.js'
 import { type Carried, joinSockets } from './tunnel.js'
 
 /** What a client may send ahead of the answer to its offer, before it is read no further. */
@@ -48,13 +49,13 @@ export class WebSocketOffer {
   #switch(lines: readonly string[]): Socket {
     const socket = this.#socket
     socket.off('drain', this.#drained).off('end', this.#left)
-    const head = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket']
-    for (let at = 0; at + 1 < lines.length; at += 2) {
-      if (lines[at]?.toLowerCase() !== 'content-length') head.push(`${lines[at]}: ${lines[at + 1]}`)
-    }
+    const kept = ['Connection', 'Upgrade', 'Upgrade', 'websocket']
+    eachLine(lines, (name, value) => {
+      if (name.toLowerCase() !== 'content-length') kept.push(name, value)
+    })
     this.#reply.statusCode = 101
     this.#reply.detachSocket(socket)
-    socket.write(`${head.join('\r\n')}\r\n\r\n`, 'latin1')
+    socket.write(headText('HTTP/1.1 101 Switching Protocols', kept), 'latin1')
     this.#early.putBack()
     return socket
   }
@@ -147,21 +148,22 @@ function servePlainly(
   { method, url, httpVersion, rawHeaders }: IncomingMessage,
   early: EarlyBytes,
 ): void {
-  const lines = [`${method} ${url} HTTP/${httpVersion}`]
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at]?.toLowerCase()
-    const value = name === 'connection' ? withoutUpgrade(rawHeaders[at + 1]) : rawHeaders[at + 1]
-    if (name !== 'upgrade' && name !== 'http2-settings') lines.push(`${rawHeaders[at]}: ${value}`)
-  }
+  const lines: string[] = []
+  eachLine(rawHeaders, (name, value) => {
+    const lower = name.toLowerCase()
+    if (lower === 'upgrade' || lower === 'http2-settings') return
+    lines.push(name, lower === 'connection' ? withoutUpgrade(value) : value)
+  })
   const { socket } = early
   early.putBack()
   if (socket.readableEnded) return void socket.destroySoon()
-  socket.unshift(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
+  const first = `${method} ${url} HTTP/${httpVersion}`
+  socket.unshift(Buffer.from(headText(first, lines), 'latin1'))
   socket.setTimeout(0) // what the answers before set for a connection that waits
   server.emit('connection', socket)
 }
 
-function withoutUpgrade(value = ''): string {
+function withoutUpgrade(value: string): string {
   const names = value.split(',').map((name) => name.trim())
   const others = names.filter((name) => !/^(?:upgrade|http2-settings)$/i.test(name))
   return others.join(', ')
