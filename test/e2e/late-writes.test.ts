@@ -44,7 +44,7 @@ t.test('a heartbeat does not meet the answer to an abort that is not sent yet', 
   const requests: Received[] = []
   const upstream = await startUpstream(t, (request) => void requests.push(request))
   const gateway = await startGateway(t, {
-    listen: { heartbeatInterval: '100ms' },
+    listen: { heartbeatInterval: '1s' },
     backends: { text: external(upstream.url, { dialect: 'generic', heartbeat: 'events' }) },
   })
   const client = await rawClient(gateway.port)
@@ -53,7 +53,7 @@ t.test('a heartbeat does not meet the answer to an abort that is not sent yet', 
   await until('the second waits', () => gateway.app.pool.statuses()[0]?.waiting === 1)
   await fetch(`${gateway.url}/api/extra/abort`, { method: 'POST', body: '{}' })
   await until('it waits no more', () => gateway.app.pool.statuses()[0]?.waiting === 0)
-  await new Promise((resolve) => setTimeout(resolve, 300)) // three heartbeats
+  await new Promise((resolve) => setTimeout(resolve, 1_500)) // more than a heartbeat
   t.equal((await fetch(`${gateway.url}/healthz`)).status, 200)
   requests[0]?.socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
   await client.sees('data: [DONE]')
