@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { registerAdmin } from './admin/plugin.js'
 import { createLifeLog } from './backends/life-log.js'
+import { createMemoryLog } from './backends/memory-log.js'
 import { type Applied, Pool } from './backends/pool.js'
 import { type BackendRecorder, recordTo } from './backends/recorder.js'
 import type { Config, ListenConfig } from './config/config.js'
@@ -14,6 +15,13 @@ import { Front } from './front/front.js'
 import type { Host } from './launchers/host.js'
 import { Ports } from './launchers/ports.js'
 import { StateFile } from './launchers/state-file.js'
+import { amdSource } from './memory/devices/amd.js'
+import { hostSource } from './memory/devices/host.js'
+import { nvidiaSource } from './memory/devices/nvidia.js'
+import { Learned } from './memory/learned.js'
+import { Memory } from './memory/memory.js'
+import { recordMemoryTo } from './memory/recorder.js'
+import { createMemoryMetrics } from './metrics/memory.js'
 import { Metrics } from './metrics/metrics.js'
 import { registerMetrics } from './metrics/plugin.js'
 import { createAccessLog } from './proxy/access-log.js'
@@ -109,8 +117,29 @@ function createBackends(config: Config, parts: AppParts & { runs: Runs; metrics:
   })
   const watchers = [front.recorder, ...(watcher ? [watcher] : [])]
   const recorder = recordTo(createLifeLog(log), metrics.backends, ...watchers)
-  const pool: Pool = new Pool(config, { host, ports: new Ports(), state, recorder })
+  const memory = createMemory(config, parts, () => pool)
+  const pool: Pool = new Pool(config, { host, ports: new Ports(), state, recorder, memory })
   return { pool, state, front }
+}
+
+function createMemory(
+  config: Config,
+  { host, log, metrics }: AppParts & { metrics: Metrics },
+  pool: () => Pool,
+): Memory {
+  const events = createMemoryMetrics(metrics.registry, {
+    devices: () => memory.statuses(),
+    backends: () => pool().statuses(),
+  })
+  const { platform, env, stateDir } = host
+  const memory: Memory = new Memory(config, {
+    sources: [nvidiaSource({ platform, env }), amdSource(), hostSource({ platform })],
+    learned: new Learned(join(stateDir, 'memory.json')),
+    recorder: recordMemoryTo(createMemoryLog(log), events),
+    onWarning: (text) => log.warn(text),
+    onInfo: (text) => log.info(text),
+  })
+  return memory
 }
 
 function createRouting(config: Config, front: Front): Routing {

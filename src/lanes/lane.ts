@@ -10,7 +10,7 @@ export interface LaneLimits {
   /** Turns held at once; 0: no limit. */
   readonly concurrency: number
   /** Waiters at once; one more is refused. */
-  readonly maxWaiting: number
+  readonly queueLimit: number
 }
 
 interface Waiter {
@@ -28,6 +28,10 @@ export class Lane {
     this.#limits = limits
   }
 
+  get concurrency(): number {
+    return this.#limits.concurrency
+  }
+
   get waiting(): number {
     return this.#queue.size
   }
@@ -43,7 +47,7 @@ export class Lane {
   enter(client: string, signal: Leaving): Promise<Turn> | undefined {
     if (signal.aborted) return Promise.reject(signal.reason)
     if (this.#hasRoom()) return Promise.resolve(this.#take())
-    if (this.#queue.size >= this.#limits.maxWaiting) return undefined
+    if (this.#queue.size >= this.#limits.queueLimit) return undefined
     return this.#wait(client, signal)
   }
 
