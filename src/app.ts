@@ -52,6 +52,7 @@ export interface AppParts {
 export interface App {
   readonly server: FastifyInstance
   readonly pool: Pool
+  readonly memory: Memory
   readonly state: StateFile
   /** Takes over another configuration without dropping a request; `listen` is only read at a start. */
   apply(config: Config): Applied
@@ -65,7 +66,7 @@ export function createApp(config: Config, parts: AppParts): App {
   const server = createServer(config, log)
   const metrics: Metrics = new Metrics(parts.version, () => pool.statuses())
   const runs = new Runs()
-  const { pool, state, front } = createBackends(config, { ...parts, runs, metrics })
+  const { pool, memory, state, front } = createBackends(config, { ...parts, runs, metrics })
   let routing = createRouting(config, front)
   let closesBy: 'end' | 'release' = 'end'
   registerMetrics(server, metrics, () => pool.isReady())
@@ -103,7 +104,7 @@ export function createApp(config: Config, parts: AppParts): App {
     closesBy = how
     await server.close()
   }
-  return { server, pool, state, apply, close }
+  return { server, pool, memory, state, apply, close }
 }
 
 /** The backends, and the face that they have together. */
@@ -119,7 +120,7 @@ function createBackends(config: Config, parts: AppParts & { runs: Runs; metrics:
   const recorder = recordTo(createLifeLog(log), metrics.backends, ...watchers)
   const memory = createMemory(config, parts, () => pool)
   const pool: Pool = new Pool(config, { host, ports: new Ports(), state, recorder, memory })
-  return { pool, state, front }
+  return { pool, memory, state, front }
 }
 
 function createMemory(

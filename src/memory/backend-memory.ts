@@ -143,7 +143,12 @@ export class BackendMemory {
     if (!this.isCounted) return true
     const { memory } = this.#parts
     await memory.meter.fresh()
-    this.#grant = memory.scheduler.take(this.#holder, await this.#placements())
+    const { counted } = memory.meter.held(this.#holder.name)
+    const onItsCards = (amounts: Amounts) =>
+      Object.keys(amounts).filter((device) => (counted[device] ?? 0) > 0).length
+    const placements = await this.#placements()
+    placements.sort((a, b) => onItsCards(b) - onItsCards(a))
+    this.#grant = memory.scheduler.take(this.#holder, placements)
     return this.#grant !== undefined
   }
 

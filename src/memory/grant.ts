@@ -35,13 +35,16 @@ export class Reservation {
   readonly amounts: Amounts
   /** Resolves when nothing is held any more. */
   readonly gone: Promise<void>
+  readonly #ran: boolean
   #phase: Phase = 'starting'
   #readyAtMs = 0
   #end = () => {}
 
-  constructor(holder: Holder, amounts: Amounts) {
+  /** `ran`: it has loaded already, under an earlier gateway. */
+  constructor(holder: Holder, amounts: Amounts, ran: boolean) {
     this.holder = holder
     this.amounts = amounts
+    this.#ran = ran
     this.gone = new Promise((resolve) => {
       this.#end = resolve
     })
@@ -53,7 +56,7 @@ export class Reservation {
 
   /** It has loaded what it needs. */
   get hasLoaded(): boolean {
-    return this.#phase !== 'starting'
+    return this.#ran || this.#phase !== 'starting'
   }
 
   ready(nowMs: number): void {

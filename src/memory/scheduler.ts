@@ -1,6 +1,6 @@
 import { abortable } from '../abortable.js'
 import type { Leaving } from '../departure.js'
-import { type Amounts, most } from './amounts.js'
+import { type Amounts, isEmpty, known, most, shortage, sum } from './amounts.js'
 import type { Clock } from './devices/clock.js'
 import { type Grant, type Holder, Reservation } from './grant.js'
 import { Line, type MemoryAsk, type Waiting } from './line.js'
@@ -97,11 +97,19 @@ export class Scheduler {
     })
   }
 
-  /** Memory for what runs already; undefined: it does not fit beside what is reserved. */
+  /**
+   * The memory of what runs already, and is counted as used by its device; undefined: it is more than there is beside
+   * what is reserved.
+   */
   take(holder: Holder, placements: readonly Amounts[]): Grant | undefined {
-    const ask = { holder, placements, priority: 0, askedAtMs: 0 }
-    const planned = this.foresee(ask)
-    return planned.do === 'grant' ? this.#grant(holder, planned.amounts) : undefined
+    for (const amounts of placements) {
+      const grant = this.#grant(holder, amounts, true)
+      const room = this.#parts.room()
+      const taken = sum([...this.#reservations.values()].map((one) => one.amounts))
+      if (isEmpty(shortage(known(taken, room), room))) return grant
+      this.#reservations.delete(holder.name)
+    }
+    return undefined
   }
 
   /**
@@ -194,9 +202,9 @@ export class Scheduler {
     reservation?.holder.evict(reason)
   }
 
-  #grant(holder: Holder, amounts: Amounts): Grant {
+  #grant(holder: Holder, amounts: Amounts, ran = false): Grant {
     const { name } = holder
-    const reservation = new Reservation(holder, amounts)
+    const reservation = new Reservation(holder, amounts, ran)
     this.#reservations.set(name, reservation)
     const isOurs = () => this.#reservations.get(name) === reservation
     return {
