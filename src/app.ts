@@ -70,7 +70,7 @@ export function createApp(config: Config, parts: AppParts): App {
   let routing = createRouting(config, front)
   let closesBy: 'end' | 'release' = 'end'
   registerMetrics(server, metrics, () => pool.isReady())
-  registerAdmin(server, { pool, version: parts.version })
+  registerAdmin(server, { pool, memory, version: parts.version })
   const exchanges = recordExchanges(createAccessLog(log), metrics.exchanges, front.pictures.times)
   const trusts = createTrust(listen.trustProxy)
   const body = { bytes: listen.bufferBytes, idleMs: listen.bodyTimeoutMs }

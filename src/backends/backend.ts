@@ -11,6 +11,7 @@ import type { Memory } from '../memory/memory.js'
 import type { EvictionReason } from '../memory/recorder.js'
 import type { ActiveRun } from './active-run.js'
 import type { DeviceTurns } from './device-turns.js'
+import { History, waitOf } from './history.js'
 import type { Lease, LeaseAsk } from './lease.js'
 import { Life, type LifeParts } from './life.js'
 import { refusedAt } from './refused-at.js'
@@ -23,6 +24,8 @@ export interface BackendStatus {
   readonly launcher: Launcher['kind']
   readonly waiting: number
   readonly inFlight: number
+  /** Until one that asks now had its turn, in milliseconds; undefined: nothing is known yet. */
+  readonly waitMs: number | undefined
   readonly reason: string
   readonly pid: number | undefined
   readonly memory: readonly HeldStatus[]
@@ -40,6 +43,8 @@ interface LeaseTimes {
   readonly entered: number
 }
 
+/** Where no request has ended yet. */
+const UNKNOWN_RETRY_MS = 5_000
 const NO_TURN: Turn = { end: () => {} }
 const EVICTED: Readonly<Record<EvictionReason, string>> = {
   room: 'to make room for another',
@@ -54,6 +59,7 @@ export class Backend {
   readonly #lane: Lane
   readonly #life: Life
   readonly #memory: BackendMemory
+  readonly #history = new History()
   readonly #parts: BackendParts
   /** Requests that are about to be counted in, and not yet. */
   #entering = 0
@@ -144,6 +150,7 @@ export class Backend {
     return {
       name: this.config.name,
       waiting: this.#lane.waiting,
+      waitMs: this.#waitMs(this.#lane.waiting),
       memory: this.#memory.status(),
       ...this.#life.status(),
     }
@@ -159,8 +166,10 @@ export class Backend {
   }
 
   async #enterLane(ask: LeaseAsk): Promise<Turn> {
-    const turn = this.#lane.enter(ask.client, ask.signal)
-    if (!turn) throw this.#error('GATEHOUSE_LANE_FULL', 5)
+    const tell = (ahead: number) => ask.asker?.waits(ahead, this.#waitMs(ahead))
+    if (!this.#life.ready && this.#lane.waiting === 0) tell(0)
+    const turn = this.#lane.enter(ask.client, ask.signal, tell)
+    if (!turn) throw this.#error('GATEHOUSE_LANE_FULL', this.#retryAfterS())
     return turn
   }
 
@@ -209,6 +218,20 @@ export class Backend {
     }
   }
 
+  /** How long a request waits that has so many before it; undefined: nothing is known yet. */
+  #waitMs(waiting: number): number | undefined {
+    const { concurrency } = this.config
+    const { serviceMs } = this.#history
+    const readyMs = this.#life.ready ? 0 : this.#memory.startMs
+    return waitOf({ running: this.#lane.held, waiting, concurrency, serviceMs, readyMs })
+  }
+
+  /** When there is likely to be room in the lane again. */
+  #retryAfterS(): number {
+    const { serviceMs = UNKNOWN_RETRY_MS } = this.#history
+    return Math.max(1, Math.ceil(serviceMs / 1000))
+  }
+
   /** What is yielding is idle when nothing runs on it; else those that come next count, too. */
   #isIdle(isYielding: boolean): boolean {
     if (this.#life.inFlight + this.#entering > 0) return false
@@ -233,6 +256,7 @@ export class Backend {
       end: () => {
         if (ended) return
         ended = true
+        this.#history.served(performance.now() - grantedAt)
         end()
       },
     }

@@ -42,13 +42,18 @@ export class Lane {
 
   /**
    * Resolves with a turn when it is this client's. `undefined` at once: the lane is full.
-   * Rejects with the signal's reason when that aborts first; then nothing is held.
+   * Rejects with the signal's reason when that aborts first; then nothing is held. `onWait` is told how many are to go
+   * before it, if it must wait.
    */
-  enter(client: string, signal: Leaving): Promise<Turn> | undefined {
+  enter(
+    client: string,
+    signal: Leaving,
+    onWait?: (ahead: number) => void,
+  ): Promise<Turn> | undefined {
     if (signal.aborted) return Promise.reject(signal.reason)
     if (this.#hasRoom()) return Promise.resolve(this.#take())
     if (this.#queue.size >= this.#limits.queueLimit) return undefined
-    return this.#wait(client, signal)
+    return this.#wait(client, signal, onWait)
   }
 
   /** Sends every waiter away with this error; those who have their turn keep it. */
@@ -60,7 +65,7 @@ export class Lane {
     return this.#limits.concurrency === 0 || this.#held < this.#limits.concurrency
   }
 
-  #wait(client: string, signal: Leaving): Promise<Turn> {
+  #wait(client: string, signal: Leaving, onWait?: (ahead: number) => void): Promise<Turn> {
     return new Promise((resolve, reject) => {
       const admit = (turn: Turn) => {
         signal.removeEventListener('abort', leave)
@@ -71,6 +76,7 @@ export class Lane {
         reject(error)
       }
       const place = this.#queue.join(client, { admit, refuse })
+      onWait?.(this.#queue.ahead(place))
       const leave = () => {
         this.#queue.leave(place)
         reject(signal.reason)

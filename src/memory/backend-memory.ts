@@ -67,6 +67,14 @@ export class BackendMemory {
     this.#quota = new Quota(config, memory.recorder)
   }
 
+  /** How long until it would be ready, as far as its own starts tell; undefined: it never was. */
+  get startMs(): number | undefined {
+    const { memory, commandHash } = this.#parts
+    if (commandHash === undefined) return 0
+    const { startMs } = memory.learned.of(commandHash)
+    return startMs === 0 ? undefined : startMs
+  }
+
   /** What was granted, by device. */
   get amounts(): Amounts {
     return this.#grant?.amounts ?? {}
@@ -126,6 +134,7 @@ export class BackendMemory {
 
   /** Resolves when it has its memory. Rejects with the signal's reason, or with a StartFailure: it can never have it. */
   async reserve(askedAtMs: number, signal: AbortSignal): Promise<void> {
+    this.#grantedAtMs = performance.now()
     if (!this.isCounted) return
     const { memory, config } = this.#parts
     this.#moves(true)

@@ -43,6 +43,17 @@ export interface DeviceStatus {
   readonly keepFreeBytes: number
 }
 
+/** One backend that waits for memory. */
+export interface MemoryWait {
+  readonly backend: string
+  readonly waitedMs: number
+  readonly priority: number
+  /** What would do for it: bytes by device. */
+  readonly needs: readonly Amounts[]
+  /** Who must come to rest or end before it can have that. */
+  readonly behind: readonly string[]
+}
+
 /** The memory of all devices, and who of the backends has it. */
 export class Memory {
   readonly scheduler: Scheduler
@@ -163,6 +174,21 @@ export class Memory {
         reservedBytes: reserved[device.name] ?? 0,
         othersBytes: reading && othersOf(facts),
         keepFreeBytes: device.keepFreeBytes,
+      }
+    })
+  }
+
+  /** Those who wait, in the order in which they are to have memory. */
+  waiting(): MemoryWait[] {
+    const now = (this.#parts.clock ?? SYSTEM_CLOCK).now()
+    return this.scheduler.waiting().map((ask) => {
+      const planned = this.scheduler.foresee(ask)
+      return {
+        backend: ask.holder.name,
+        waitedMs: Math.max(0, Math.round(now - ask.askedAtMs)),
+        priority: ask.priority,
+        needs: ask.placements,
+        behind: 'names' in planned ? planned.names : [],
       }
     })
   }
