@@ -1,4 +1,4 @@
-/** `npm run bench -- hop|stream|wake|soak`: see README.md. */
+/** `npm run bench -- hop|stream|wake|soak|swaps`: see README.md. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +12,9 @@ import { type Subject, startSubjects } from './setting.js'
 import { measureSoak, soakTable } from './soak.js'
 import { measureStreams } from './stream.js'
 import { streamTable } from './stream-table.js'
+import { measureSwaps } from './swaps.js'
+import { measureReal, realTable } from './swaps-real.js'
+import { swapsTable } from './swaps-table.js'
 import { measureWake, wakeTable } from './wake.js'
 import { createWrk } from './wrk.js'
 
@@ -43,8 +46,9 @@ async function bench(options: Options): Promise<void> {
     throw new Error('npm run build first')
   const results: Result[] = []
   say(machine())
-  if (options.what === 'wake') results.push(await wake(options))
-  if (options.what === 'soak') results.push(await soak(options))
+  const alone: Partial<Record<Options['what'], typeof wake>> = { wake, soak, swaps }
+  const result = await alone[options.what]?.(options)
+  if (result) results.push(result)
   const hasManners = options.what === 'hop' || options.what === 'stream'
   for (const manner of hasManners ? options.manners : []) {
     const subjects = await startSubjects({ folder, programs, manner })
@@ -69,6 +73,20 @@ async function soak({ rounds }: Options): Promise<Result> {
   say(`\nsoak: ${rounds} rounds: median (min-max)`)
   say(soakTable(rows))
   return { manner: 'keep-alive', atOnce: 1, rows }
+}
+
+async function swaps(options: Options): Promise<Result> {
+  const { asks, seed, seeds, isReal } = options
+  if (isReal) {
+    const real = await measureReal({ programs, folder, ...options })
+    say(`\nswaps: seed ${seed}, the gateway and its simulation`)
+    say(realTable(real))
+    return { manner: 'real', atOnce: 1, rows: [real] }
+  }
+  const rows = await measureSwaps(options)
+  say(`\nswaps: ${seeds} traces of ${asks} asks, in virtual time: median (min-max)`)
+  say(swapsTable(rows))
+  return { manner: 'simulated', atOnce: 1, rows }
 }
 
 async function hops(subjects: readonly Subject[], options: Options, manner: string) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../src/memory/devices/clock.js'
 import { WORKLOADS, type Workload } from './swaps-trace.js'
-import { type AskOf, type BackendModel, type Card, type Policy, sleep } from './swaps-world.js'
+import { type Ask, type BackendModel, type Card, type Simulated, sleep } from './swaps-world.js'
 
 interface Resident extends BackendModel {
   readonly workload: Workload
@@ -9,13 +9,15 @@ interface Resident extends BackendModel {
   usedAtMs: number
 }
 
-interface Waiting extends AskOf {
+interface Waiting extends Ask {
   readonly begin: () => void
 }
 
 /** What two plain ways to serve have in common: one request at a time for each backend, and who goes is the oldest. */
-abstract class Baseline implements Policy {
+abstract class Baseline implements Simulated {
+  /** How many times a backend was loaded, and how long that took in all. */
   loads = 0
+  loadingMs = 0
   protected readonly line: Waiting[] = []
   readonly #clock: Clock
   readonly #card: Card
@@ -32,7 +34,7 @@ abstract class Baseline implements Policy {
   /** Something changed: who can go, goes. */
   protected abstract look(): void
 
-  async serve(ask: AskOf): Promise<number> {
+  async serve(ask: Ask): Promise<number> {
     await new Promise<void>((begin) => {
       this.line.push({ ...ask, begin })
       this.look()
@@ -46,7 +48,7 @@ abstract class Baseline implements Policy {
     return begun
   }
 
-  protected of({ workload }: AskOf): Resident {
+  protected of({ workload }: Ask): Resident {
     return this.#backends.find((backend) => backend.workload === workload)!
   }
 
@@ -62,7 +64,7 @@ abstract class Baseline implements Policy {
 
   /** Loads it if there is room, else has idle ones stopped for it, the least recently used first. */
   protected bring(backend: Resident): void {
-    if (this.#left(['loading', 'ready', 'stopping']) >= backend.memory) {
+    if (this.#left(['loading', 'ready', 'stopping']) >= backend.memoryGib) {
       void this.#load(backend)
       return
     }
@@ -70,18 +72,19 @@ abstract class Baseline implements Policy {
       .filter(({ state, isBusy }) => state === 'ready' && !isBusy)
       .sort((a, b) => a.usedAtMs - b.usedAtMs)
     for (const one of idle) {
-      if (this.#left(['loading', 'ready']) >= backend.memory) return
+      if (this.#left(['loading', 'ready']) >= backend.memoryGib) return
       void this.#stop(one)
     }
   }
 
   #left(states: readonly Resident['state'][]): number {
     const there = this.#backends.filter(({ state }) => states.includes(state))
-    return this.#card.memory - there.reduce((total, { memory }) => total + memory, 0)
+    return this.#card.memoryGib - there.reduce((total, { memoryGib }) => total + memoryGib, 0)
   }
 
   async #load(backend: Resident): Promise<void> {
     this.loads += 1
+    this.loadingMs += backend.loadMs
     backend.state = 'loading'
     await sleep(this.#clock, backend.loadMs)
     backend.state = 'ready'

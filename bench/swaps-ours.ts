@@ -1,12 +1,14 @@
+import { Departure } from '../src/departure.js'
 import { Lane } from '../src/lanes/lane.js'
 import type { Clock } from '../src/memory/devices/clock.js'
 import type { Grant, Holder } from '../src/memory/grant.js'
 import { Scheduler } from '../src/memory/scheduler.js'
 import { Uses } from '../src/memory/uses.js'
 import { WORKLOADS, type Workload } from './swaps-trace.js'
-import { type AskOf, type Card, type Limits, type Policy, sleep } from './swaps-world.js'
+import { type Ask, type Card, type Limits, type Simulated, sleep } from './swaps-world.js'
 
-const STAYS = new AbortController().signal
+/** Nobody leaves. */
+const STAYS = new Departure()
 /** As BackendMemory has them. */
 const UNSEEN_START_MS = 5_000
 const LEAST_USE = 0.25
@@ -19,14 +21,14 @@ interface Parts {
 }
 
 /** The gateway's own scheduler and lanes, with backends that only pretend. */
-export class Ours implements Policy {
+export class Ours implements Simulated {
   readonly #backends: ReadonlyMap<Workload, PretendedBackend>
 
   constructor(card: Card, clock: Clock, limits: Limits) {
     const scheduler = new Scheduler({
       clock,
       limits,
-      room: () => ({ gpu0: card.memory }),
+      room: () => ({ gpu0: card.memoryGib }),
       seen: () => ({}),
       settled: () => Promise.resolve(),
     })
@@ -38,7 +40,11 @@ export class Ours implements Policy {
     return [...this.#backends.values()].reduce((total, { loads }) => total + loads, 0)
   }
 
-  async serve(ask: AskOf): Promise<number | undefined> {
+  get loadingMs(): number {
+    return [...this.#backends.values()].reduce((total, { loadingMs }) => total + loadingMs, 0)
+  }
+
+  async serve(ask: Ask): Promise<number | undefined> {
     return this.#backends.get(ask.workload)?.serve(ask)
   }
 }
@@ -49,6 +55,7 @@ export class Ours implements Policy {
  */
 class PretendedBackend {
   loads = 0
+  loadingMs = 0
   readonly #name: Workload
   readonly #parts: Parts
   readonly #holder: Holder
@@ -75,7 +82,7 @@ class PretendedBackend {
     }
   }
 
-  async serve({ client, serviceMs }: AskOf): Promise<number | undefined> {
+  async serve({ client, serviceMs }: Ask): Promise<number | undefined> {
     const { clock } = this.#parts
     const turn = await this.#lane.enter(client, STAYS)
     try {
@@ -118,11 +125,12 @@ class PretendedBackend {
   async #start(askedAtMs: number, signal: AbortSignal, granted: () => void): Promise<void> {
     const { card, clock, scheduler } = this.#parts
     while (this.#stopping !== undefined) await this.#stopping
-    const { memory, loadMs } = card.backends[this.#name]
-    const ask = { holder: this.#holder, placements: [{ gpu0: memory }], priority: 0, askedAtMs }
+    const { memoryGib, loadMs } = card.backends[this.#name]
+    const ask = { holder: this.#holder, placements: [{ gpu0: memoryGib }], priority: 0, askedAtMs }
     this.#grant = await scheduler.reserve(ask, signal)
     granted()
     this.loads += 1
+    this.loadingMs += loadMs
     await sleep(clock, loadMs)
     this.#startMs = loadMs
     this.#isReady = true

@@ -29,13 +29,24 @@ const MANNERS: Readonly<Record<Workload, Manner>> = {
   whisper: { share: 0.4, asks: [1, 2], pauseMs: [1_000, 4_000], serviceMs: [1_000, 4_000] },
 }
 
+export interface TraceAsk {
+  readonly seed: number
+  readonly asks: number
+  readonly gapMs: number
+}
+
 /** Sessions that begin so often on average, until they have this many asks in all; the same for the same seed. */
-export function makeTrace(seed: number, asks: number, gapMs: number): Session[] {
+export function makeTrace({ seed, asks, gapMs }: TraceAsk): Session[] {
   const random = createRandom(seed)
   const sessions: Session[] = []
   let startMs = 0
   for (let left = asks; left > 0; ) {
-    const session = makeSession({ random, client: `client ${sessions.length}`, startMs, most: left })
+    const session = makeSession({
+      random,
+      client: `client ${sessions.length}`,
+      startMs,
+      most: left,
+    })
     sessions.push(session)
     left -= session.asks.length
     startMs += -Math.log(1 - random()) * gapMs
