@@ -2,6 +2,7 @@ import { Departure } from '../src/departure.js'
 import { Lane } from '../src/lanes/lane.js'
 import type { Clock } from '../src/memory/devices/clock.js'
 import type { Grant, Holder } from '../src/memory/grant.js'
+import { Rhythm } from '../src/memory/rhythm.js'
 import { Scheduler } from '../src/memory/scheduler.js'
 import { Uses } from '../src/memory/uses.js'
 import { WORKLOADS, type Workload } from './swaps-trace.js'
@@ -64,6 +65,7 @@ class PretendedBackend {
   #isReady = false
   #inFlight = 0
   #entering = 0
+  readonly #rhythm = new Rhythm()
   #startMs = UNSEEN_START_MS
   #grant: Grant | undefined
   #stopping: Promise<void> | undefined
@@ -78,19 +80,23 @@ class PretendedBackend {
       evict: () => {
         this.#stopping = this.#stop()
       },
+      expectedUntilMs: (mostMs) => this.#rhythm.expectedUntilMs(mostMs),
       returnCost: () => this.#startMs * (LEAST_USE + this.#uses.at(parts.clock.now())),
     }
   }
 
   async serve({ client, serviceMs }: Ask): Promise<number | undefined> {
     const { clock } = this.#parts
+    const asked = clock.now()
     const turn = await this.#lane.enter(client, STAYS)
     try {
       await this.#enter()
       const begun = clock.now()
       this.#uses.add(begun)
+      this.#rhythm.asked(asked)
       await sleep(clock, serviceMs)
       this.#inFlight -= 1
+      this.#rhythm.rested(clock.now())
       return begun
     } catch (error) {
       if (error instanceof Refused) return undefined

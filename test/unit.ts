@@ -3,13 +3,16 @@
 import { readdirSync } from 'node:fs'
 
 const TOGETHER =
-  'config routing lanes dialects launchers backends proxy cli docs sample front .'.split(' ')
+  'config routing lanes dialects launchers memory backends proxy cli docs sample front .'.split(' ')
 const BY_THEMSELVES = [
   'backends/crash.test.ts',
   'docs/readme.test.ts',
   'launchers/contract.test.ts',
   'launchers/process-start.test.ts',
   'launchers/process-stop.test.ts',
+  'memory/nvidia-smi.test.ts',
+  'memory/process-tree.test.ts',
+  'memory/settle.test.ts',
   'sample/process.test.ts',
 ]
 

@@ -241,7 +241,7 @@ export class Backend {
   #grant(active: ActiveRun, end: () => void, times: LeaseTimes): Lease {
     let ended = false
     const grantedAt = performance.now()
-    this.#memory.used()
+    this.#memory.used(times.asked)
     return {
       config: this.config,
       dialect: this.#dialect,

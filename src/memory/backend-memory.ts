@@ -9,6 +9,7 @@ import type { Memory } from './memory.js'
 import { modelBytes } from './model-files.js'
 import { needsMemory, placementsOf } from './needs.js'
 import { Quota } from './quota.js'
+import { Rhythm } from './rhythm.js'
 import { Uses } from './uses.js'
 
 export interface BackendMemoryParts {
@@ -46,6 +47,7 @@ export class BackendMemory {
   readonly #quota: Quota
   #grant: Grant | undefined
   #grantedAtMs = 0
+  readonly #rhythm = new Rhythm()
   #ranOut = false
   /** What it holds before its first request is not all that it will. */
   #hasServed = false
@@ -65,6 +67,7 @@ export class BackendMemory {
         parts.holder.evict(reason)
       },
       returnCost: () => this.#returnCost(),
+      expectedUntilMs: (mostMs) => this.#rhythm.expectedUntilMs(mostMs),
     }
     this.#quota = new Quota(config, memory.recorder)
   }
@@ -129,9 +132,10 @@ export class BackendMemory {
     return memory.explain([...new Set([...this.devices, ...any])], config.name)
   }
 
-  /** A request was let in. */
-  used(): void {
+  /** A request was let in that was asked for at this time, by `performance.now()`. */
+  used(askedAtMs: number): void {
     if (!this.isCounted) return
+    this.#rhythm.asked(askedAtMs)
     this.#uses.add(performance.now())
     this.#hasServed = true
   }
@@ -217,8 +221,10 @@ export class BackendMemory {
 
   /** Something that others may wait for is over: called at the end of each request. */
   rested(): void {
+    if (!this.isCounted) return
+    this.#rhythm.rested(performance.now())
     const { scheduler } = this.#parts.memory
-    if (this.isCounted && scheduler.isAnybodyWaiting) scheduler.look()
+    if (scheduler.isAnybodyWaiting) scheduler.look()
   }
 
   /** The devices were read again. */

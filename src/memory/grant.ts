@@ -9,6 +9,8 @@ export interface Holder {
   readonly staysLoaded: boolean
   /** Whether nobody uses it in this tick; `isYielding`: those who only wait for their turn do not count. */
   isIdle(isYielding: boolean): boolean
+  /** Until when those who used it are to be expected back, if within so many milliseconds; by the scheduler's clock. */
+  expectedUntilMs(mostMs: number): number
   /** What it costs that it has to come back: above 0; milliseconds of its start, weighed by how much it is used. */
   returnCost(): number
   /** Begins to stop it, in this tick; its grant is released when nothing of it lives. */
@@ -29,6 +31,20 @@ export interface Grant {
   release(): Promise<void>
   /** Something of it lives on, though it was to end. */
   stuck(): void
+}
+
+export interface SchedulerLimits {
+  /** How long a backend that became ready is not stopped for another, in milliseconds. */
+  readonly minResidencyMs: number
+  /** How long one waits until those in its way get no new requests. */
+  readonly patienceMs: number
+}
+
+/** Who looks at a holder, and in which case. */
+export interface SeenBy {
+  readonly isYielding: boolean
+  /** One who has waited long enough: it does not wait for those who may come back. */
+  readonly isOverdue: boolean
 }
 
 /** What is held by one holder: a reservation with the facts that the plan asks for. */
@@ -75,16 +91,18 @@ export class Reservation {
     this.#end(false)
   }
 
-  /** When it is no longer too young to be stopped; undefined where that is no question of time. */
-  oldAtMs(minResidencyMs: number): number | undefined {
-    return this.#phase === 'ready' ? this.#readyAtMs + minResidencyMs : undefined
+  /** The times at which time alone may let it be stopped; none where that is no question of time. */
+  turnsIdleAtMs({ minResidencyMs, patienceMs }: SchedulerLimits): number[] {
+    if (this.#phase !== 'ready') return []
+    return [this.#readyAtMs + minResidencyMs, this.holder.expectedUntilMs(patienceMs)]
   }
 
-  is(nowMs: number, minResidencyMs: number, isYielding: boolean): Tenant['is'] {
+  is(nowMs: number, { minResidencyMs, patienceMs }: SchedulerLimits, seen: SeenBy): Tenant['is'] {
     const { holder } = this
     if (this.#phase === 'leaving') return 'leaving'
     if (this.#phase === 'stuck' || holder.staysLoaded) return 'fixed'
-    if (this.#phase === 'starting' || !holder.isIdle(isYielding)) return 'busy'
-    return nowMs < this.#readyAtMs + minResidencyMs ? 'young' : 'idle'
+    if (this.#phase === 'starting' || !holder.isIdle(seen.isYielding)) return 'busy'
+    const expectedUntilMs = seen.isOverdue ? 0 : holder.expectedUntilMs(patienceMs)
+    return nowMs < Math.max(this.#readyAtMs + minResidencyMs, expectedUntilMs) ? 'young' : 'idle'
   }
 }

@@ -30,7 +30,7 @@ export class Learned {
 
   constructor(file: string) {
     this.#file = file
-    this.#lessons = new Map(Object.entries(read(file)))
+    this.#lessons = new Map(Object.entries(read(file)).slice(-MOST_LESSONS))
   }
 
   of(command: string): Lesson {

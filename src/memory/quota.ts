@@ -64,7 +64,8 @@ export class Quota {
 
   /** Of what is learned no more is promised than what was seen. */
   #isDeclared(device: string): boolean {
-    const { amounts, anyGpu } = this.#config.memory
+    const { amounts, anyGpu, shares } = this.#config.memory
+    if (Object.hasOwn(shares, device)) return true
     return Object.hasOwn(amounts, device) ? amounts[device] !== 'auto' : anyGpu !== 'auto'
   }
 }

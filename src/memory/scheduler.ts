@@ -2,18 +2,11 @@ import { abortable } from '../abortable.js'
 import type { Leaving } from '../departure.js'
 import { type Amounts, isEmpty, known, least, most, shortage, sum } from './amounts.js'
 import type { Clock } from './devices/clock.js'
-import { type Grant, type Holder, Reservation } from './grant.js'
+import { type Grant, type Holder, Reservation, type SchedulerLimits } from './grant.js'
 import { Line, type MemoryAsk, type Waiting } from './line.js'
 import { Passes } from './passes.js'
 import { type Plan, plan, type Tenant } from './plan.js'
 import type { EvictionReason } from './recorder.js'
-
-export interface SchedulerLimits {
-  /** How long a backend that became ready is not stopped for another, in milliseconds. */
-  readonly minResidencyMs: number
-  /** How long one waits until those in its way get no new requests. */
-  readonly patienceMs: number
-}
 
 export interface SchedulerParts {
   readonly clock: Clock
@@ -173,9 +166,10 @@ export class Scheduler {
     for (const waiting of this.#line.inOrder(now, patienceMs)) {
       const { ask, signal } = waiting
       if (signal.aborted) continue // it left because another was stopped just now
-      const planned = plan(ask, this.#parts.room(), [...this.#tenants(), ...promised])
-      this.#act(waiting, planned)
       const isOverdue = now >= ask.askedAtMs + patienceMs
+      const tenants = [...this.#tenants(isOverdue), ...promised]
+      const planned = plan(ask, this.#parts.room(), tenants)
+      this.#act(waiting, planned)
       for (const name of inTheWay(planned, isOverdue)) yielding.add(name)
       const isNext = isOverdue || waiting.hasClaim
       if (isNext && stillWaits(planned)) promised.push(promiseOf(ask, planned.amounts))
@@ -235,12 +229,13 @@ export class Scheduler {
     }
   }
 
-  #tenants(): Tenant[] {
+  /** For one who has waited long enough, nobody counts as used who is not. */
+  #tenants(isOverdue = true): Tenant[] {
     const now = this.#parts.clock.now()
     return [...this.#reservations].map(([name, reservation]) => {
       const isYielding = this.#passes.isShut(name)
       const cost = reservation.holder.returnCost() / (isYielding ? YIELDING_DISCOUNT : 1)
-      const is = reservation.is(now, this.#limits.minResidencyMs, isYielding)
+      const is = reservation.is(now, this.#limits, { isYielding, isOverdue })
       const amounts = most(reservation.amounts, this.#parts.seen(name))
       return { name, amounts, cost, is }
     })
@@ -250,8 +245,8 @@ export class Scheduler {
   #lookWhenTimeIsUp(now: number): void {
     this.#callOff()
     if (this.#line.size === 0 || this.#isClosing) return
-    const { minResidencyMs, patienceMs } = this.#limits
-    const times = [...this.#reservations.values()].map((one) => one.oldAtMs(minResidencyMs) ?? now)
+    const { patienceMs } = this.#limits
+    const times = [...this.#reservations.values()].flatMap((one) => one.turnsIdleAtMs(this.#limits))
     times.push(...this.waiting().map(({ askedAtMs }) => askedAtMs + patienceMs))
     const next = Math.min(...times.filter((time) => time > now))
     if (Number.isFinite(next))

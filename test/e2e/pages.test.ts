@@ -57,8 +57,11 @@ t.test('a start without work is answered at once, and ends in the own page', asy
   })
   t.same(await statusOf(gateway), {
     version: '0.0.0-test',
+    devices: [],
+    waitingForMemory: [],
     backends: [
       {
+        memory: [],
         ...{ name: 'llm', serves: ['text'], dialect: 'koboldcpp', launcher: 'process' },
         ...{ state: 'stopped', reason: 'not asked for yet', waiting: 0, inFlight: 0 },
       },

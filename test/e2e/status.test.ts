@@ -8,7 +8,7 @@ t.test('status shows devices, backends and who waits for what', async (t) => {
   const a = on({ mib: 600, options: ['--token-interval', '40'] })
   const cards = [{ ...CARD, foreignMiB: 100 }]
   const { gateway } = await stage(t, { cards, backends: { a, b: on({ mib: 500 }) } })
-  const { done } = await keepBusy(gateway, 'a', 120)
+  const { done, leave } = await keepBusy(gateway, 'a', 2_000)
   const other = ask(gateway, 'b')
   await until('it waits', () => gateway.app.memory.scheduler.isAnybodyWaiting)
   await until('what a holds is seen', async () => {
@@ -32,7 +32,8 @@ t.test('status shows devices, backends and who waits for what', async (t) => {
     devices: [{ name: 'gpu0', usedBytes: 700 * 2 ** 20 }],
     waitingForMemory: [{ backend: 'b', behind: ['a'] }],
   })
-  t.equal((await done).status, 200)
+  leave()
+  await t.rejects(done, { name: 'AbortError' })
   const { status, headers } = await other
   t.equal(status, 200)
   t.match(headers.get('x-gatehouse-queue'), /^0/, 'nobody was before it, and yet it had to wait')

@@ -75,9 +75,11 @@ export async function metric({ url }: Gateway, line: string): Promise<number | u
 
 /** A request that takes seconds; resolves once it runs. */
 export async function keepBusy(gateway: Gateway, backend: string, tokens: number) {
-  const done = ask(gateway, backend, { body: { max_length: tokens, ban_eos_token: true } })
+  const leaver = new AbortController()
+  const body = { max_length: tokens, ban_eos_token: true }
+  const done = ask(gateway, backend, { body, signal: leaver.signal })
   await until('it runs', () => gateway.app.pool.get(backend)?.status().inFlight === 1)
-  return { done }
+  return { done, leave: () => leaver.abort() }
 }
 
 export function warnings({ logged }: Gateway): string[] {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { groupMembers, memberOf } from '../../src/launchers/group-members.js'
 import { KILL_SOON, lineOf, processLauncher } from '../helpers/processes.js'
+import { until } from '../helpers/until.js'
 
 /** A line of /proc/PID/stat as Linux 6.1 prints it, of group 4242 and with 15872 pages. */
 function stat(name: string, state = 'S'): string {
@@ -38,8 +39,12 @@ t.test('a leader and what it started are the members of its group', async (t) =>
     command: { command: '/bin/sh' },
   }).start()
   await lineOf(run, 'ready')
-  const members = (await groupMembers(run.pid ?? 0)) ?? []
+  let members = (await groupMembers(run.pid ?? 0)) ?? []
   t.equal(members.length, 2)
+  await until('the second one has its own program', async () => {
+    members = (await groupMembers(run.pid ?? 0)) ?? []
+    return members.every(({ residentBytes }) => residentBytes > 0)
+  })
   for (const member of members) {
     t.ok(member.lives)
     t.ok(member.residentBytes > 4096, `${member.residentBytes} bytes`)
