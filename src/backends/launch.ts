@@ -4,7 +4,7 @@ import { type Launcher, type Run, StartFailure } from '../launchers/launcher.js'
 import { probeOnce, waitUntilReady } from './readiness.js'
 import { StartDeadline } from './start-deadline.js'
 
-/** An adopted run need not load anything: it answers soon, or is of no use. */
+/** An adopted process need not load anything: it answers soon, or is of no use. */
 const CONFIRM_MS = 10_000
 
 export interface LaunchAsk {
@@ -42,7 +42,9 @@ export async function launch(
 
 /** Resolves once a run that was taken over answers as its dialect demands; rejects with a StartFailure. */
 export async function confirm(run: Run, ask: LaunchAsk): Promise<void> {
-  const config = { ...ask.config, startTimeoutMs: CONFIRM_MS }
+  // A container may have been started a moment ago, by whoever started us, and be loading still.
+  const mayLoad = ask.config.launcher.kind === 'docker'
+  const config = mayLoad ? ask.config : { ...ask.config, startTimeoutMs: CONFIRM_MS }
   const launcher = { kind: 'process', start: async () => run, adopt: async () => run } as const
   await launch(launcher, { ...ask, config }, () => {})
 }
@@ -54,7 +56,7 @@ async function becomeReady(launcher: Launcher, run: Run, ask: LaunchAsk): Promis
     basePath: ask.config.address.basePath,
     signal: ask.giveUp,
   }
-  if (launcher.kind === 'process') return waitUntilReady(run, probe)
+  if (launcher.kind !== 'external') return waitUntilReady(run, probe)
   const readiness = await probeOnce(run.origin, probe)
   if (readiness.is === 'ready') return
   const why = readiness.is === 'wrong' ? readiness.because : 'it does not answer'

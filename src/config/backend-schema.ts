@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { BODIES, DIALECT_NAMES, WORKLOADS } from './config.js'
+import { docker } from './docker-schema.js'
 import * as term from './terms.js'
 
 const HEARTBEATS = ['events', 'json', 'off'] as const
@@ -91,6 +92,7 @@ export const backend = Type.Object(
       }),
     ),
     process: Type.Optional(process),
+    docker: Type.Optional(docker),
     memory: Type.Record(Type.String(), term.size({ description: 'The amount on that device.' }), {
       title: 'an object of sizes by device',
       description: 'How much memory it holds while it runs, by device.',

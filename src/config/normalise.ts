@@ -5,6 +5,7 @@ import type {
   BackendConfig,
   Bodies,
   Config,
+  ContainerChoice,
   DeviceConfig,
   DialectName,
   LauncherConfig,
@@ -12,6 +13,7 @@ import type {
   ProcessLauncherConfig,
   RouteConfig,
 } from './config.js'
+import type { DockerSettings } from './docker-schema.js'
 import type { RouteSettings } from './route-schema.js'
 import type { DeviceSettings, ListenSettings, Settings } from './schema.js'
 import { toTarget } from './target.js'
@@ -92,7 +94,7 @@ function toBackend(name: string, backend: BackendSettings, place: Place): Backen
     models: backend.models,
     dialect: backend.dialect,
     address: toAddress(backend.url, backend.process !== undefined),
-    launcher: toLauncher(backend.process, place),
+    launcher: toLauncher(backend, place),
     memory: recordOf(Object.entries(backend.memory).map(([device, size]) => [device, bytes(size)])),
     concurrency: backend.concurrency,
     maxWaiting: backend.maxWaiting,
@@ -114,8 +116,14 @@ function toBackend(name: string, backend: BackendSettings, place: Place): Backen
   }
 }
 
-function toLauncher(process: ProcessSettings | undefined, place: Place): LauncherConfig {
+function toLauncher({ process, docker }: BackendSettings, place: Place): LauncherConfig {
+  if (docker !== undefined) return { kind: 'docker', container: toContainer(docker) }
   return process === undefined ? { kind: 'external' } : toProcess(process, place)
+}
+
+/** The cross-checks let only one of the two names through. */
+function toContainer({ container, service, project }: DockerSettings): ContainerChoice {
+  return service === undefined ? { name: container ?? '' } : { service, project }
 }
 
 function toProcess(process: ProcessSettings, place: Place): ProcessLauncherConfig {

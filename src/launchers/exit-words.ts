@@ -22,6 +22,8 @@ const SHOWN_LINES = 3
 
 /** How a backend ended, in words a user understands. */
 export function describeExit(exit: Exit): string {
+  if (exit.outOfMemory) return 'it was ended because its container reached its memory limit'
+  if (exit.signal === 'SIGKILL' && exit.outOfMemory === false) return 'it was killed (SIGKILL)'
   if (exit.signal === 'SIGKILL') return 'it was killed by the system, probably out of memory'
   if (exit.signal === 'SIGSEGV' || exit.signal === 'SIGABRT') return `it crashed (${exit.signal})`
   if (exit.signal) return `it was ended by ${exit.signal}`

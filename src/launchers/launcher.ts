@@ -6,7 +6,7 @@
  * Whether the backend can work yet is not a launcher's business.
  */
 export interface Launcher {
-  readonly kind: 'process' | 'external'
+  readonly kind: 'process' | 'docker' | 'external'
   start(signal: AbortSignal): Promise<Run>
   /**
    * Takes over what an earlier gateway started with the same command and that still lives. Undefined: there is none;
@@ -47,6 +47,8 @@ export class StartFailure extends Error {
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
+  /** Whether its container reached its memory limit; undefined: nobody can tell. */
+  readonly outOfMemory?: boolean
 }
 
 export interface StopRecipe {

@@ -1,0 +1,104 @@
+import { stat } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import type { ContainerInspectInfo } from 'dockerode'
+import type { BackendAddress, ContainerChoice } from '../config/config.js'
+import { connectEngine, type DockerEngine } from './docker-engine.js'
+import { originOf } from './docker-facts.js'
+import { ContainerOutput } from './docker-output.js'
+import { DockerRun } from './docker-run.js'
+import { toStartFailure } from './docker-words.js'
+import type { Host } from './host.js'
+import { type Launcher, type Run, StartFailure } from './launcher.js'
+import { createMask } from './mask.js'
+import { OutputLog } from './output-log.js'
+
+/** What a container prints may hold secrets, but which, only its own definition says. */
+const NO_WORDS = { args: [], env: {} }
+const AT_ONCE = { signals: ['SIGKILL'], timeoutMs: 0 } as const
+
+export interface DockerSpec {
+  readonly name: string
+  readonly address: BackendAddress
+  readonly container: ContainerChoice
+}
+
+/** Starts a backend by starting a container that exists already. */
+export class DockerLauncher implements Launcher {
+  readonly kind = 'docker'
+  readonly #spec: DockerSpec
+  readonly #host: Host
+
+  constructor(spec: DockerSpec, host: Host) {
+    this.#spec = spec
+    this.#host = host
+  }
+
+  /** Goes on with the container if it runs already. Rejects with a StartFailure if it cannot be started. */
+  async start(signal: AbortSignal): Promise<Run> {
+    signal.throwIfAborted()
+    try {
+      const engine = await connectEngine(this.#host)
+      const { Id } = await this.#find(engine)
+      signal.throwIfAborted()
+      await engine.start(Id)
+      const run = await this.#run(engine, await this.#find(engine))
+      if (signal.aborted) await run.stop(AT_ONCE)
+      signal.throwIfAborted()
+      return run
+    } catch (error) {
+      throw signal.aborted ? signal.reason : toStartFailure(error)
+    }
+  }
+
+  /** A container that runs is the backend, whoever started it: its name says so. */
+  async adopt(): Promise<Run | undefined> {
+    try {
+      const engine = await connectEngine(this.#host)
+      const container = await engine.find(this.#choice)
+      return container?.State.Running ? await this.#run(engine, container) : undefined
+    } catch {
+      return undefined // an engine that cannot be reached is reported by the first start
+    }
+  }
+
+  get #choice(): ContainerChoice {
+    const { container } = this.#spec
+    if (container.name !== undefined) return container
+    return { ...container, project: container.project ?? this.#host.env.COMPOSE_PROJECT_NAME }
+  }
+
+  async #find(engine: DockerEngine): Promise<ContainerInspectInfo> {
+    const found = await engine.find(this.#choice)
+    if (found) return found
+    const { name, service } = this.#spec.container
+    throw new StartFailure(
+      name === undefined
+        ? `the service '${service}' has no container (docker compose create makes it)`
+        : `there is no container '${name}' (docker compose create makes it)`,
+    )
+  }
+
+  async #run(engine: DockerEngine, container: ContainerInspectInfo): Promise<Run> {
+    const { address, name } = this.#spec
+    const log = new OutputLog(join(this.#host.stateDir, 'logs', `${name}.log`))
+    const since = await lastWritten(log.file)
+    const file = await log.open()
+    const begun = Date.parse(container.State.StartedAt) / 1000
+    const output = new ContainerOutput({
+      ...{ engine, file, id: container.Id },
+      isTerminal: container.Config.Tty,
+      since: Math.max(begun, since),
+    })
+    const origin = originOf(address, container, networkInterfaces())
+    return new DockerRun({ engine, container, origin, output, log, mask: createMask(NO_WORDS) })
+  }
+}
+
+/** What was printed before is in the file already. In seconds since 1970; 0 if there is none. */
+async function lastWritten(file: string): Promise<number> {
+  return stat(file).then(
+    ({ mtimeMs }) => mtimeMs / 1000,
+    () => 0,
+  )
+}
