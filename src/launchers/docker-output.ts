@@ -67,7 +67,8 @@ class Frames {
   #owed = 0
 
   /** The printed bytes in the next chunk of the stream. */
-  *take(chunk: Buffer): Generator<Buffer> {
+  take(chunk: Buffer): Buffer[] {
+    const printed: Buffer[] = []
     let rest = chunk
     while (rest.length > 0) {
       const part = rest.subarray(0, this.#owed || HEAD_BYTES - this.#head.length)
@@ -75,9 +76,10 @@ class Frames {
       if (this.#owed === 0) this.#readHead(part)
       else {
         this.#owed -= part.length
-        yield part
+        printed.push(part)
       }
     }
+    return printed
   }
 
   #readHead(part: Buffer): void {
