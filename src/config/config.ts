@@ -138,7 +138,7 @@ export interface DockerLauncherConfig {
 
 /** A container by its name, or by its service in a compose project; without a project, in the only one that has it. */
 export type ContainerChoice =
-  | { readonly name: string; readonly service?: never }
+  | { readonly name: string; readonly service?: never; readonly project?: never }
   | { readonly service: string; readonly project: string | undefined; readonly name?: never }
 
 /** A backend that somebody else starts; it is only routed to. */

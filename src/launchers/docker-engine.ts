@@ -106,8 +106,9 @@ function apiVersion({ modem }: Docker): Promise<string> {
     statusCodes: { 200: true },
   }
   return new Promise((resolve, reject) => {
-    modem.dial(ask, (error: Error | null, reply: IncomingMessage) => {
+    modem.dial(ask, (error, answer) => {
       if (error) return reject(error)
+      const reply = answer as IncomingMessage // that is what `isStream` asks for
       reply.resume()
       const version = reply.headers['api-version']
       if (typeof version === 'string' && /^\d+\.\d+$/.test(version)) resolve(version)

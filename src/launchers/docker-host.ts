@@ -32,7 +32,7 @@ export function engineAddress({ env, platform }: Pick<Host, 'env' | 'platform'>)
 
 function remoteAddress(given: string, env: Host['env']): EngineAddress {
   const url = URL.canParse(given) ? new URL(given) : undefined
-  if (!url || !['tcp:', 'http:', 'https:'].includes(url.protocol)) {
+  if (!url?.hostname || !['tcp:', 'http:', 'https:'].includes(url.protocol)) {
     throw new StartFailure('DOCKER_HOST is not one of unix://, npipe://, tcp://, http://, https://')
   }
   const { hostname: host, port } = url

@@ -1,7 +1,11 @@
 import t from 'tap'
 import { createExternalLauncher } from '../../src/launchers/external.js'
+import { dockerLauncher } from '../helpers/docker.js'
+import { startFakeEngine } from '../helpers/fake-engine.js'
 import { fixture, isAlive, processLauncher } from '../helpers/processes.js'
 import { launcherContract } from './launcher-contract.js'
+
+let containers = 0
 
 t.test('the process launcher keeps the promises of a launcher', async (t) => {
   launcherContract(t, (t) => ({
@@ -17,6 +21,22 @@ t.test('the process launcher keeps them with a backend that ignores every signal
     isAlive: ({ pid = 0 }) => isAlive(-pid),
     end: ({ pid = 0 }) => void process.kill(pid, 'SIGKILL'),
   }))
+})
+
+t.test('the docker launcher keeps the promises of a launcher', async (t) => {
+  for (const ignoresSignals of [false, true]) {
+    const { engine, dockerHost } = await startFakeEngine(t)
+    launcherContract(t, (t) => {
+      containers += 1
+      const name = `text-${containers}`
+      engine.add(name, { ignoresSignals, greeting: 'hello\n' })
+      return {
+        launcher: dockerLauncher(t, { dockerHost, container: { name } }).launcher,
+        isAlive: () => engine.isRunning(name),
+        end: () => engine.end(name, 1),
+      }
+    })
+  }
 })
 
 t.test('the external launcher keeps the promises of a launcher', async (t) => {
