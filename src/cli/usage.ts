@@ -8,6 +8,7 @@ Commands
   routes                  show what goes where, in the order in which it is tried
   logs NAME [--follow]    show what a backend printed last, secrets masked
   sample-backend          run the bundled stand-in for KoboldCpp (sample-backend --help)
+  socket-proxy            let a gateway use labelled containers, and nothing else (socket-proxy --help)
 
 Options
   -c, --config FILE       the configuration (default: routes.json)

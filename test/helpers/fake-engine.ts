@@ -41,6 +41,8 @@ export interface Asked {
 }
 
 const CODES = { SIGINT: 130, SIGKILL: 137, SIGTERM: 143 } as const
+/** A second of its own, so that nobody waits for it. */
+const SECOND_MS = 100
 const NEVER = '0001-01-01T00:00:00Z'
 
 /** The part of a Docker engine that Gatehouse uses, over real sockets, with containers that are only told of. */
@@ -102,7 +104,12 @@ export class FakeEngine {
     for (const listener of this.#get(name).listeners) listener.destroy()
   }
 
-  handle(request: IncomingMessage, reply: ServerResponse): void {
+  /** How many follow its output. */
+  readers(name: string): number {
+    return this.#get(name).listeners.size
+  }
+
+  handle(request: IncomingMessage, reply: ServerResponse) {
     const url = new URL(request.url ?? '/', 'http://engine')
     const [, version, path = ''] = /^(?:\/v([\d.]+))?(\/.*)$/.exec(url.pathname) ?? []
     const query = Object.fromEntries(url.searchParams)
@@ -146,19 +153,19 @@ export class FakeEngine {
     )
   }
 
-  #start(container: Container, reply: ServerResponse): void {
+  #start(container: Container, reply: ServerResponse) {
     const { name, refusal, running } = container
     if (refusal) return answer(reply, refusal.status, { message: refusal.message })
     if (!running) this.start(name)
     answer(reply, running ? 304 : 204)
   }
 
-  #stop(container: Container, query: Asked['query'], reply: ServerResponse): void {
+  #stop(container: Container, query: Asked['query'], reply: ServerResponse) {
     const { name, running, ignoresSignals, stopSignal = 'SIGTERM' } = container
     if (!running) return answer(reply, 304)
     const signal = (query.signal ?? stopSignal) as keyof typeof CODES
     if (ignoresSignals && signal !== 'SIGKILL') {
-      setTimeout(() => this.#stopNow(name, CODES.SIGKILL, reply), Number(query.t) * 1000)
+      setTimeout(() => this.#stopNow(name, CODES.SIGKILL, reply), Number(query.t) * SECOND_MS)
     } else {
       this.#stopNow(name, query.t === '0' ? CODES.SIGKILL : CODES[signal], reply)
     }
@@ -169,7 +176,7 @@ export class FakeEngine {
     answer(reply, 204)
   }
 
-  #logs(container: Container, query: Asked['query'], reply: ServerResponse): void {
+  #logs(container: Container, query: Asked['query'], reply: ServerResponse) {
     const { hasNoOutput } = container
     if (hasNoOutput) return answer(reply, 501, { message: 'this driver does not support reading' })
     reply.writeHead(200)
