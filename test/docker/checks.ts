@@ -1,30 +1,11 @@
-// What test/docker/run tries on a real engine: docker/compose.yaml is up, GATEHOUSE_IMAGE is built, DOCKER_HOST is the
-// engine's own socket, and this process is in the engine's network.
-import { execFile, execFileSync, spawn } from 'node:child_process'
+// What test/docker/run tries of docker/compose.yaml, which it has brought up, in the engine's network.
 import { readFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { describeExit } from '../../src/launchers/exit-words.js'
-import { createSocketProxy } from '../../src/socket-proxy/server.js'
-import { dockerLauncher } from '../helpers/docker.js'
 import { until } from '../helpers/until.js'
-import { launcherContract } from '../launchers/launcher-contract.js'
+import { compose, docker, IMAGE } from './engine.js'
 
-const run = promisify(execFile)
 const GATEWAY = 'http://127.0.0.1:5050'
-const IMAGE = process.env.GATEHOUSE_IMAGE ?? ''
-const SOCKET = (process.env.DOCKER_HOST ?? '').replace('unix://', '')
 const LONG = 60_000
-
-async function docker(...args: string[]): Promise<string> {
-  return (await run('docker', args)).stdout.trim()
-}
-
-function compose(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const all = ['compose', '--file', 'docker/compose.yaml', '--profile', 'siblings', ...args]
-  return run('docker', all, { env: { ...process.env, ...env } }).then(({ stdout }) => stdout.trim())
-}
 
 function inspect(container: string, format: string): Promise<string> {
   return docker('inspect', '--format', format, `gatehouse-${container}-1`)
@@ -146,7 +127,7 @@ t.test('docker stop lets a running reply end, and the gateway leaves with 0', as
 t.test(
   'sibling containers that are stopped are started by requests, each by its own',
   async (t) => {
-    await compose(['create'])
+    await compose(['create', 'sample-text', 'sample-image', 'sample-whisper'])
     await useRoutes('siblings.json')
     t.equal(await isRunning('sample-text'), false)
     t.match(await textOf(await generate('It was')), /\w+/)
@@ -225,72 +206,3 @@ t.test('the gateway reaches no other container through the socket proxy', async 
   t.equal(await ask('GET', '/info'), '403')
   t.ok(await isRunning('prometheus'))
 })
-
-let containers = 0
-
-/** Makes a container that is not started; gone with the test. */
-async function create(t: Test, options: readonly string[], command: readonly string[]) {
-  containers += 1
-  const name = `gatehouse-test-${containers}`
-  await docker(
-    'create',
-    '--name',
-    name,
-    '--label',
-    'gatehouse.backend=true',
-    ...options,
-    IMAGE,
-    ...command,
-  )
-  t.teardown(() => docker('rm', '--force', '--volumes', name))
-  return name
-}
-
-t.test('the docker launcher keeps the promises of a launcher at a real engine', async (t) => {
-  const proxy = createSocketProxy({
-    socketPath: SOCKET,
-    label: { name: 'gatehouse.backend', value: 'true' },
-    onRefusal: (call) => t.comment(call),
-  })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    proxy.closeAllConnections()
-    proxy.close()
-  })
-  const { port } = proxy.address() as AddressInfo
-  const name = await create(t, ['--entrypoint', 'sleep'], ['1000'])
-  const isAlive = () => runsNow(name)
-  for (const dockerHost of [`unix://${SOCKET}`, `tcp://127.0.0.1:${port}`]) {
-    launcherContract(t, (t) => ({
-      launcher: dockerLauncher(t, { dockerHost, container: { name } }).launcher,
-      isAlive,
-      end: () => void spawn('docker', ['kill', name], { stdio: 'ignore' }),
-    }))
-  }
-})
-
-t.test('how a container ended is told in words', async (t) => {
-  const wordsFor = async (options: readonly string[], command: readonly string[]) => {
-    const name = await create(t, options, command)
-    const { start } = dockerLauncher(t, { dockerHost: `unix://${SOCKET}`, container: { name } })
-    return describeExit(await (await start()).exited)
-  }
-  const sample = ['sample-backend', '--port', '5001']
-  t.equal(await wordsFor([], [...sample, '--exit-before-ready', '7']), 'it exited with code 7')
-  t.equal(
-    await wordsFor(
-      ['--memory', '96m', '--memory-swap', '96m'],
-      [...sample, '--take-memory', '500'],
-    ),
-    'it was ended because its container reached its memory limit',
-  )
-})
-
-/** Asked of the kernel by way of the engine, at once: the contract asks without waiting. */
-function runsNow(name: string): boolean {
-  return (
-    execFileSync('docker', ['inspect', '--format', '{{.State.Running}}', name])
-      .toString()
-      .trim() === 'true'
-  )
-}
