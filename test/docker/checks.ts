@@ -21,6 +21,13 @@ function generate(prompt: string, settings: object = {}): Promise<Response> {
   })
 }
 
+function stream(prompt: string, max_length: number): Promise<Response> {
+  return fetch(`${GATEWAY}/api/extra/generate/stream`, {
+    method: 'POST',
+    body: JSON.stringify({ prompt, max_length }),
+  })
+}
+
 async function textOf(reply: Response): Promise<string> {
   const body = (await reply.json()) as { results?: { text: string }[] }
   return body.results?.[0]?.text ?? JSON.stringify(body)
@@ -96,7 +103,7 @@ t.test('Prometheus scrapes the gateway, and its recording rules give numbers', a
     await until(
       `${name} has a number`,
       async () => {
-        await generate('and again', { max_length: 2 }) // rates need a counter that moves
+        await (await stream('and again', 2)).text() // rates need counters that move
         const values = await query(`${name}{backend="text"}`)
         return values.length === 1 && Number.isFinite(values[0])
       },
@@ -108,10 +115,7 @@ t.test('Prometheus scrapes the gateway, and its recording rules give numbers', a
 })
 
 t.test('docker stop lets a running reply end, and the gateway leaves with 0', async (t) => {
-  const reply = await fetch(`${GATEWAY}/api/extra/generate/stream`, {
-    method: 'POST',
-    body: JSON.stringify({ prompt: 'a long one', max_length: 60 }),
-  })
+  const reply = await stream('a long one', 60)
   const reader = reply.body?.getReader()
   await reader?.read()
   const stopping = docker('stop', 'gatehouse-gateway-1')
