@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ContainerInspectInfo } from 'dockerode'
 import type { BackendAddress, ContainerChoice } from '../config/config.js'
 import { connectEngine, type DockerEngine } from './docker-engine.js'
@@ -15,6 +16,8 @@ import { OutputLog } from './output-log.js'
 
 /** What a container prints may hold secrets, but which, only its own definition says. */
 const NO_WORDS = { args: [], env: {} }
+/** The socket proxy may be started in the same moment as the gateway. */
+const ADOPTION = { tries: 5, pauseMs: 300 } as const
 const AT_ONCE = { signals: ['SIGKILL'], timeoutMs: 0 } as const
 
 export interface DockerSpec {
@@ -53,12 +56,15 @@ export class DockerLauncher implements Launcher {
 
   /** A container that runs is the backend, whoever started it: its name says so. */
   async adopt(): Promise<Run | undefined> {
-    try {
-      const engine = await connectEngine(this.#host)
-      const container = await engine.find(this.#choice)
-      return container?.State.Running ? await this.#run(engine, container) : undefined
-    } catch {
-      return undefined // an engine that cannot be reached is reported by the first start
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const engine = await connectEngine(this.#host)
+        const container = await engine.find(this.#choice)
+        return container?.State.Running ? await this.#run(engine, container) : undefined
+      } catch {
+        if (tries === ADOPTION.tries) return undefined // the first start will say why
+        await sleep(ADOPTION.pauseMs)
+      }
     }
   }
 

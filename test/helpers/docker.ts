@@ -2,7 +2,9 @@ import type { Test } from 'tap'
 import type { ContainerChoice } from '../../src/config/config.js'
 import { DockerLauncher } from '../../src/launchers/docker.js'
 import type { Run } from '../../src/launchers/launcher.js'
+import { type Given, startFakeEngine } from './fake-engine.js'
 import { STAYS } from './processes.js'
+import { until } from './until.js'
 
 export interface DockerSetting {
   readonly dockerHost: string
@@ -39,4 +41,15 @@ export function dockerLauncher(t: Test, setting: DockerSetting) {
       return run
     },
   }
+}
+
+/** An engine with one container, and a launcher of it. */
+export async function withContainer(t: Test, given: Given = {}, version = '1.47') {
+  const { engine, dockerHost } = await startFakeEngine(t, { version })
+  engine.add('text', given)
+  return { engine, dockerHost, ...dockerLauncher(t, { dockerHost }) }
+}
+
+export async function hasPrinted(run: Run, line: string): Promise<void> {
+  await until(`'${line}' is in its log`, async () => (await run.lastOutput()).includes(line))
 }

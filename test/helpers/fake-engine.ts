@@ -17,6 +17,9 @@ export interface Given {
   readonly addresses?: Readonly<Record<string, string>>
   /** What the engine answers to a start, instead of starting it. */
   readonly refusal?: { readonly status: number; readonly message: string }
+  /** Its program, as far as it can be seen from outside. */
+  readonly onStart?: () => void
+  readonly onEnd?: () => void
   /** The engine keeps no output of it. */
   readonly hasNoOutput?: boolean
 }
@@ -80,6 +83,7 @@ export class FakeEngine {
     container.outOfMemory = false
     container.startedAt = new Date().toISOString().replace('Z', `${100_000 + this.#starts}Z`)
     container.printed = []
+    container.onStart?.()
     if (container.greeting) this.print(name, container.greeting)
   }
 
@@ -90,6 +94,7 @@ export class FakeEngine {
     Object.assign(container, { running: false, exitCode, outOfMemory })
     for (const listener of container.listeners) listener.end()
     container.listeners.clear()
+    container.onEnd?.()
   }
 
   print(name: string, text: string): void {

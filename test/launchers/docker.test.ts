@@ -2,27 +2,16 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { ContainerChoice } from '../../src/config/config.js'
-import { type Run, StartFailure } from '../../src/launchers/launcher.js'
-import { dockerLauncher } from '../helpers/docker.js'
-import { FakeEngine, type Given, startFakeEngine } from '../helpers/fake-engine.js'
+import { StartFailure } from '../../src/launchers/launcher.js'
+import { dockerLauncher, hasPrinted, withContainer } from '../helpers/docker.js'
+import { startFakeEngine } from '../helpers/fake-engine.js'
 import { tempFolder } from '../helpers/gateway.js'
 import { KILL_SOON, STAYS } from '../helpers/processes.js'
 import { until } from '../helpers/until.js'
 
 const NEXT = { signals: ['SIGINT', 'SIGTERM', 'SIGKILL'], timeoutMs: 1_500 } as const
-
-/** An engine with one container, and a launcher of it. */
-async function withContainer(t: Test, given: Given = {}, version = '1.47') {
-  const { engine, dockerHost } = await startFakeEngine(t, { version })
-  engine.add('text', given)
-  return { engine, dockerHost, ...dockerLauncher(t, { dockerHost }) }
-}
-
-async function hasPrinted(run: Run, line: string): Promise<void> {
-  await until(`'${line}' is in its log`, async () => (await run.lastOutput()).includes(line))
-}
 
 async function whyNot(start: Promise<unknown>): Promise<string> {
   const error = await start.catch((reason) => reason)
@@ -137,32 +126,6 @@ t.test('one that was started anew behind our back is another run', async (t) => 
   t.equal(engine.isRunning('text'), false, 'a stop ends that one too')
 })
 
-t.test('one that runs already is taken over, with its output from now on', async (t) => {
-  const { engine, dockerHost, launcher, start, stateDir } = await withContainer(t)
-  const first = await start()
-  engine.print('text', 'before\n')
-  await hasPrinted(first, 'before')
-  first.release()
-  t.ok(engine.isRunning('text'), 'letting go of it does not end it')
-  const next = dockerLauncher(t, { dockerHost, stateDir }).launcher
-  const run = await next.adopt()
-  if (!run) throw new Error('there was nothing to adopt')
-  engine.print('text', 'after\n')
-  await hasPrinted(run, 'after')
-  t.same(await run.lastOutput(), ['after'])
-  await run.stop(KILL_SOON)
-  t.equal(engine.isRunning('text'), false)
-  t.equal(await launcher.adopt(), undefined, 'one that has stopped is not')
-})
-
-t.test('a start of one that runs already goes on with it', async (t) => {
-  const { engine, start } = await withContainer(t)
-  engine.start('text')
-  const run = await start()
-  engine.end('text', 0)
-  t.match(await run.exited, { code: 0 })
-})
-
 t.test('a start that is given up while the engine works leaves nothing running', async (t) => {
   const { engine, dockerHost } = await startFakeEngine(t)
   engine.add('text')
@@ -273,5 +236,4 @@ t.test('the engine is asked for nothing but what a socket proxy lets through', a
   await run.stop(KILL_SOON)
   const verbs = new Set(engine.asked.map(({ call }) => call.replace(/\/containers\/.*\//, '')))
   t.same([...verbs].sort(), ['GET /_ping', 'GET json', 'GET logs', 'POST start', 'POST stop'])
-  t.ok(engine instanceof FakeEngine)
 })

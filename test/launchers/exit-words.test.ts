@@ -13,6 +13,16 @@ t.test('an exit is told in words', (t) => {
     [{ code: null, signal: 'SIGSEGV' }, 'it crashed (SIGSEGV)'],
     [{ code: null, signal: 'SIGABRT' }, 'it crashed (SIGABRT)'],
     [{ code: null, signal: 'SIGTERM' }, 'it was ended by SIGTERM'],
+    [{ code: null, signal: 'SIGKILL', outOfMemory: false }, 'it was killed (SIGKILL)'],
+    [
+      { code: null, signal: 'SIGKILL', outOfMemory: true },
+      'it was ended because its container reached its memory limit',
+    ],
+    [
+      { code: 1, signal: null, outOfMemory: true },
+      'it was ended because its container reached its memory limit',
+    ],
+    [{ code: 1, signal: null, outOfMemory: false }, 'it exited with code 1'],
   ]
   for (const [exit, words] of rows) t.equal(describeExit(exit), words)
   t.end()
