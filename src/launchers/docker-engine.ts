@@ -9,6 +9,8 @@ import { StartFailure } from './launcher.js'
 
 /** For each call, and for all of it: a name that is not resolved, a connection, an answer. */
 const CALL_MS = 10_000
+/** Networks, volumes and a card are made ready within a start. */
+const START_MS = 60_000
 /** The first engine whose `stop` can be told which signal to send (Docker 23). */
 const STOP_SIGNAL_SINCE = [1, 42] as const
 
@@ -56,9 +58,10 @@ export class DockerEngine {
     return perhaps(404, this.#docker.getContainer(container).inspect({ abortSignal: soon() }))
   }
 
-  /** Resolves when it runs, also if it did before. */
-  async start(id: string): Promise<void> {
-    await perhaps(304, this.#docker.getContainer(id).start({ abortSignal: soon() }))
+  /** Resolves when it runs, also if it did before. Rejected, it may run all the same. */
+  async start(id: string, signal: AbortSignal): Promise<void> {
+    const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(START_MS)])
+    await perhaps(304, this.#docker.getContainer(id).start({ abortSignal }))
   }
 
   /** Resolves when it does not run any more, also if it did not before or is gone. */

@@ -18,7 +18,7 @@ import { OutputLog } from './output-log.js'
 const NO_WORDS = { args: [], env: {} }
 /** The socket proxy may be started in the same moment as the gateway. */
 const ADOPTION = { tries: 5, pauseMs: 300 } as const
-const AT_ONCE = { signals: ['SIGKILL'], timeoutMs: 0 } as const
+const AT_ONCE = { signal: 'SIGKILL', seconds: 0 } as const
 
 export interface DockerSpec {
   readonly name: string
@@ -44,11 +44,7 @@ export class DockerLauncher implements Launcher {
       const engine = await connectEngine(this.#host)
       const { Id } = await this.#find(engine)
       signal.throwIfAborted()
-      await engine.start(Id)
-      const run = await this.#run(engine, await this.#find(engine))
-      if (signal.aborted) await run.stop(AT_ONCE)
-      signal.throwIfAborted()
-      return run
+      return await this.#startAt(engine, Id, signal)
     } catch (error) {
       throw signal.aborted ? signal.reason : toStartFailure(error)
     }
@@ -72,6 +68,17 @@ export class DockerLauncher implements Launcher {
     const { container } = this.#spec
     if (container.name !== undefined) return container
     return { ...container, project: container.project ?? this.#host.env.COMPOSE_PROJECT_NAME }
+  }
+
+  /** Whatever goes wrong on the way, nothing is left running. */
+  async #startAt(engine: DockerEngine, id: string, signal: AbortSignal): Promise<Run> {
+    try {
+      await engine.start(id, signal)
+      return await this.#run(engine, await this.#find(engine))
+    } catch (error) {
+      await engine.stop(id, AT_ONCE).catch(() => {}) // what went wrong first says more
+      throw error
+    }
   }
 
   async #find(engine: DockerEngine): Promise<ContainerInspectInfo> {
@@ -101,7 +108,10 @@ export class DockerLauncher implements Launcher {
   }
 }
 
-/** What was printed before is in the file already. In seconds since 1970; 0 if there is none. */
+/**
+ * What was printed before is in the file already, but for the ticks of a file system's clock: a line of that very
+ * moment may come twice. In seconds since 1970; 0 if there is no file.
+ */
 async function lastWritten(file: string): Promise<number> {
   return stat(file).then(
     ({ mtimeMs }) => mtimeMs / 1000,

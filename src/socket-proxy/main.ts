@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
 import type { Label } from './rules.js'
 import { createSocketProxy } from './server.js'
@@ -36,7 +37,8 @@ export function runSocketProxy(argv: readonly string[]): void {
   })
   server.once('error', (error) => giveUp(error.message, 1))
   server.listen(Number(options.port), options.host, () => {
-    process.stdout.write(`listening at ${options.host}:${options.port} for ${options.socket}\n`)
+    const { port } = server.address() as AddressInfo
+    process.stdout.write(`listening at ${options.host}:${port} for ${options.socket}\n`)
   })
   // In a container it is process 1, which no signal ends by itself.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

@@ -141,6 +141,15 @@ t.test('a start that is given up while the engine works leaves nothing running',
   t.equal(engine.isRunning('text'), false)
 })
 
+t.test('a start whose output cannot be kept leaves nothing running', async (t) => {
+  const { engine, dockerHost } = await startFakeEngine(t)
+  engine.add('text')
+  const stateDir = join(t.testdir({ file: '' }), 'file')
+  await t.rejects(dockerLauncher(t, { dockerHost, stateDir }).start(), StartFailure)
+  t.equal(engine.isRunning('text'), false)
+  t.ok(engine.asked.some(({ call }) => call.endsWith('/start')))
+})
+
 t.test('a service is found by its labels, in the project of the gateway', async (t) => {
   const labels = (project: string, more = {}) => ({
     'com.docker.compose.service': 'text',
