@@ -32,7 +32,6 @@ export class DockerRun implements Run {
   readonly #over = new AbortController()
   #settle: (exit: Exit) => void = () => {}
   #copying: Promise<void> = Promise.resolve()
-  #isCopying = false
   #isStopped = false
 
   constructor(parts: DockerRunParts) {
@@ -82,25 +81,22 @@ export class DockerRun implements Run {
   async #watch(): Promise<void> {
     const { signal } = this.#over
     while (!signal.aborted) {
-      if (!this.#isCopying) this.#copy()
-      await Promise.race([this.#copying, this.#pause()])
-      await this.#look().catch(() => {}) // an engine that does not answer says nothing of the container
-      if (!this.#isCopying) await this.#pause()
+      const ended = this.#copy()
+      do {
+        await pauseUntil(ended)
+        await this.#look().catch(() => {}) // an engine that does not answer says nothing of the container
+      } while (!ended.aborted)
+      await pauseUntil(signal)
     }
     await this.#parts.output.close()
     this.#parts.log.close()
   }
 
-  #copy(): void {
-    this.#isCopying = true
-    this.#copying = this.#parts.output.copy().finally(() => {
-      this.#isCopying = false
-    })
-  }
-
-  async #pause(): Promise<void> {
-    const { signal } = this.#over
-    await sleep(LOOK_EVERY_MS, undefined, { ref: false, signal }).catch(() => {})
+  /** Begins to copy its output. The signal aborts when there is no more, or nobody wants it. */
+  #copy(): AbortSignal {
+    const ended = new AbortController()
+    this.#copying = this.#parts.output.copy().finally(() => ended.abort())
+    return AbortSignal.any([this.#over.signal, ended.signal])
   }
 
   /** The container's present facts, undefined if it is gone; tells of the run's end if that is what they show. */
@@ -118,4 +114,9 @@ export class DockerRun implements Run {
     this.#over.abort()
     this.#settle(found ? exitOf(found.State) : { code: null, signal: null })
   }
+}
+
+/** Not a race of promises: a run that lives for months would gather one reaction for each look. */
+async function pauseUntil(signal: AbortSignal): Promise<void> {
+  await sleep(LOOK_EVERY_MS, undefined, { ref: false, signal }).catch(() => {})
 }
