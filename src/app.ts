@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { registerAdmin } from './admin/plugin.js'
 import { createLifeLog } from './backends/life-log.js'
+import { createMemoryLog } from './backends/memory-log.js'
 import { type Applied, Pool } from './backends/pool.js'
 import { type BackendRecorder, recordTo } from './backends/recorder.js'
 import type { Config, ListenConfig } from './config/config.js'
@@ -14,6 +15,13 @@ import { Front } from './front/front.js'
 import type { Host } from './launchers/host.js'
 import { Ports } from './launchers/ports.js'
 import { StateFile } from './launchers/state-file.js'
+import { amdSource } from './memory/devices/amd.js'
+import { hostSource } from './memory/devices/host.js'
+import { nvidiaSource } from './memory/devices/nvidia.js'
+import { Learned } from './memory/learned.js'
+import { Memory } from './memory/memory.js'
+import { recordMemoryTo } from './memory/recorder.js'
+import { createMemoryMetrics } from './metrics/memory.js'
 import { Metrics } from './metrics/metrics.js'
 import { registerMetrics } from './metrics/plugin.js'
 import { createAccessLog } from './proxy/access-log.js'
@@ -44,6 +52,7 @@ export interface AppParts {
 export interface App {
   readonly server: FastifyInstance
   readonly pool: Pool
+  readonly memory: Memory
   readonly state: StateFile
   /** Takes over another configuration without dropping a request; `listen` is only read at a start. */
   apply(config: Config): Applied
@@ -57,11 +66,11 @@ export function createApp(config: Config, parts: AppParts): App {
   const server = createServer(config, log)
   const metrics: Metrics = new Metrics(parts.version, () => pool.statuses())
   const runs = new Runs()
-  const { pool, state, front } = createBackends(config, { ...parts, runs, metrics })
+  const { pool, memory, state, front } = createBackends(config, { ...parts, runs, metrics })
   let routing = createRouting(config, front)
   let closesBy: 'end' | 'release' = 'end'
   registerMetrics(server, metrics, () => pool.isReady())
-  registerAdmin(server, { pool, version: parts.version })
+  registerAdmin(server, { pool, memory, version: parts.version })
   const exchanges = recordExchanges(createAccessLog(log), metrics.exchanges, front.pictures.times)
   const trusts = createTrust(listen.trustProxy)
   const body = { bytes: listen.bufferBytes, idleMs: listen.bodyTimeoutMs }
@@ -95,7 +104,7 @@ export function createApp(config: Config, parts: AppParts): App {
     closesBy = how
     await server.close()
   }
-  return { server, pool, state, apply, close }
+  return { server, pool, memory, state, apply, close }
 }
 
 /** The backends, and the face that they have together. */
@@ -109,8 +118,29 @@ function createBackends(config: Config, parts: AppParts & { runs: Runs; metrics:
   })
   const watchers = [front.recorder, ...(watcher ? [watcher] : [])]
   const recorder = recordTo(createLifeLog(log), metrics.backends, ...watchers)
-  const pool: Pool = new Pool(config, { host, ports: new Ports(), state, recorder })
-  return { pool, state, front }
+  const memory = createMemory(config, parts, () => pool)
+  const pool: Pool = new Pool(config, { host, ports: new Ports(), state, recorder, memory })
+  return { pool, memory, state, front }
+}
+
+function createMemory(
+  config: Config,
+  { host, log, metrics }: AppParts & { metrics: Metrics },
+  pool: () => Pool,
+): Memory {
+  const events = createMemoryMetrics(metrics.registry, {
+    devices: () => memory.statuses(),
+    backends: () => pool().statuses(),
+  })
+  const { platform, env, stateDir } = host
+  const memory: Memory = new Memory(config, {
+    sources: [nvidiaSource({ platform, env }), amdSource(), hostSource({ platform })],
+    learned: new Learned(join(stateDir, 'memory.json')),
+    recorder: recordMemoryTo(createMemoryLog(log), events),
+    onWarning: (text) => log.warn(text),
+    onInfo: (text) => log.info(text),
+  })
+  return memory
 }
 
 function createRouting(config: Config, front: Front): Routing {

@@ -31,6 +31,14 @@ const ERRORS = {
     503,
     'The {backend} backend failed and is tried again in {seconds} s. The last failure: {reason}.',
   ],
+  GATEHOUSE_NO_MEMORY: [
+    503,
+    'There was no memory for the {backend} backend in time: {holders}. Please try again later.',
+  ],
+  GATEHOUSE_OUT_OF_MEMORY: [
+    503,
+    'The {backend} backend ran out of memory when it started, also with all the room that could be made: {holders}.',
+  ],
   GATEHOUSE_UNREACHABLE: [502, 'The {backend} backend does not answer.'],
   GATEHOUSE_UPSTREAM_FAILED: [502, 'The {backend} backend ended before it answered.'],
   GATEHOUSE_UPSTREAM_BROKEN: [502, 'The {backend} backend broke off its answer.'],

@@ -32,6 +32,11 @@ async function execute(command: Command): Promise<void> {
       const { platform, env } = process
       return (await import('./cli/logs.js')).showLogs(command.options, { platform, env, print })
     }
+    case 'status':
+      return (await import('./cli/status.js')).showStatus(command.options, {
+        env: process.env,
+        print,
+      })
     case 'sample-backend':
       return (await import('./sample/main.js')).runSampleBackend(command.argv)
     case 'socket-proxy':

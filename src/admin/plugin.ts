@@ -1,27 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Backend } from '../backends/backend.js'
-import type { Pool } from '../backends/pool.js'
 import { GatehouseError } from '../errors.js'
 import { isSameOrigin } from './same-origin.js'
-
-export interface AdminParts {
-  readonly pool: Pool
-  /** The gateway's own. */
-  readonly version: string
-}
+import { type StatusParts, statusOf } from './status.js'
 
 interface OfBackend {
   readonly Params: { readonly name: string }
 }
 
 /**
- * `/gatehouse/api/`, for the gateway's own pages: the states of all backends, and the start of one without any work
+ * `/gatehouse/api/`, for the gateway's own pages and `gatehouse status`: how all is, and the start of one without any work
  * for it. Pages of other origins can neither read the one nor call the other: no CORS header is on them.
  */
-export function registerAdmin(app: FastifyInstance, { pool, version }: AdminParts): void {
+export function registerAdmin(app: FastifyInstance, parts: StatusParts): void {
+  const { pool } = parts
   app.get('/gatehouse/api/status', async (_request, reply) => {
-    return reply.header('cache-control', 'no-store').send({ version, backends: shown(pool) })
+    return reply.header('cache-control', 'no-store').send(statusOf(parts))
   })
   app.post<OfBackend>('/gatehouse/api/backends/:name/start', async (request, reply) => {
     // It needs no password, so the browser's word for whose page it is has to do.
@@ -41,11 +36,4 @@ async function begin(backend: Backend): Promise<void> {
   const ready = backend.start(new AbortController().signal)
   ready.catch(() => {})
   await Promise.race([ready, nextTurn()])
-}
-
-function shown(pool: Pool) {
-  return pool.statuses().map(({ name, launcher, state, reason, waiting, inFlight }) => {
-    const { serves, dialect } = pool.get(name)?.config ?? {}
-    return { name, serves, dialect, launcher, state, reason, waiting, inFlight }
-  })
 }

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks'
-import { abortable } from '../abortable.js'
 import type { BackendConfig } from '../config/config.js'
 import type { Leaving } from '../departure.js'
 import type { Dialect } from '../dialects/dialect.js'
@@ -7,9 +6,16 @@ import { dialectOf } from '../dialects/dialect-of.js'
 import { GatehouseError } from '../errors.js'
 import { Lane, type Turn } from '../lanes/lane.js'
 import type { Launcher } from '../launchers/launcher.js'
+import type { BackendMemory, HeldStatus } from '../memory/backend-memory.js'
+import type { Memory } from '../memory/memory.js'
+import type { EvictionReason } from '../memory/recorder.js'
 import type { ActiveRun } from './active-run.js'
+import type { DeviceTurns } from './device-turns.js'
+import { History, waitOf } from './history.js'
 import type { Lease, LeaseAsk } from './lease.js'
 import { Life, type LifeParts } from './life.js'
+import { refusedAt } from './refused-at.js'
+import type { Waiter } from './starting.js'
 import type { State } from './states.js'
 
 export interface BackendStatus {
@@ -18,11 +24,33 @@ export interface BackendStatus {
   readonly launcher: Launcher['kind']
   readonly waiting: number
   readonly inFlight: number
+  /** Until one that asks now had its turn, in milliseconds; undefined: nothing is known yet. */
+  readonly waitMs: number | undefined
   readonly reason: string
   readonly pid: number | undefined
+  readonly memory: readonly HeldStatus[]
 }
 
+export interface BackendParts extends Omit<LifeParts, 'memory'> {
+  readonly memory: Memory
+  readonly turns: DeviceTurns
+}
+
+interface LeaseTimes {
+  readonly asked: number
+  /** When it had its turn, and when it was counted in. */
+  readonly turned: number
+  readonly entered: number
+}
+
+/** Where no request has ended yet. */
+const UNKNOWN_RETRY_MS = 5_000
 const NO_TURN: Turn = { end: () => {} }
+const EVICTED: Readonly<Record<EvictionReason, string>> = {
+  room: 'to make room for another',
+  'out-of-memory': 'to make room for another that ran out of memory',
+  quota: 'it held more memory than it may',
+}
 
 /** One instance that can serve workloads: leased by requests, started by the first of them. */
 export class Backend {
@@ -30,12 +58,24 @@ export class Backend {
   readonly #dialect: Dialect
   readonly #lane: Lane
   readonly #life: Life
+  readonly #memory: BackendMemory
+  readonly #history = new History()
+  readonly #parts: BackendParts
+  /** Requests that are about to be counted in, and not yet. */
+  #entering = 0
 
-  constructor(config: BackendConfig, parts: LifeParts) {
+  constructor(config: BackendConfig, parts: BackendParts) {
     this.config = config
+    this.#parts = parts
     this.#dialect = dialectOf(config.dialect)
     this.#lane = new Lane(config)
-    this.#life = new Life(config, this.#dialect, parts)
+    const holder = {
+      isIdle: (isYielding: boolean) => this.#isIdle(isYielding),
+      evict: (reason: EvictionReason) => void this.#life.stop(EVICTED[reason]),
+    }
+    const { commandHash } = parts.launcher
+    this.#memory = parts.memory.of({ config, commandHash, holder })
+    this.#life = new Life(config, this.#dialect, { ...parts, memory: this.#memory })
   }
 
   /**
@@ -50,10 +90,19 @@ export class Backend {
     const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
     const turned = performance.now()
     try {
-      const active = await this.#enterRun(ask)
-      return this.#grant(active, turn, { asked, turned })
+      const active = await this.#enterRun(ask, turned)
+      const entered = performance.now()
+      const onDevice = await this.#enterDevices(active, ask)
+      const end = () => {
+        onDevice.end()
+        active.leave()
+        turn.end()
+        this.#memory.rested()
+      }
+      return this.#grant(active, end, { asked, turned, entered })
     } catch (error) {
       turn.end()
+      this.#memory.rested()
       throw error
     }
   }
@@ -67,7 +116,8 @@ export class Backend {
   /** Starts the backend if it is down, and resolves when it is ready. */
   async start(signal: Leaving): Promise<void> {
     signal.throwIfAborted()
-    await abortable(this.#life.whenReady(), signal)
+    const untilMs = Number.POSITIVE_INFINITY
+    await this.#life.whenReady({ signal, askedAtMs: performance.now(), untilMs })
   }
 
   /** Begins to go on with what an earlier gateway left of it; whoever asks meanwhile waits for that. */
@@ -100,6 +150,8 @@ export class Backend {
     return {
       name: this.config.name,
       waiting: this.#lane.waiting,
+      waitMs: this.#waitMs(this.#lane.waiting),
+      memory: this.#memory.status(),
       ...this.#life.status(),
     }
   }
@@ -114,32 +166,89 @@ export class Backend {
   }
 
   async #enterLane(ask: LeaseAsk): Promise<Turn> {
-    const turn = this.#lane.enter(ask.client, ask.signal)
-    if (!turn) throw this.#error('GATEHOUSE_LANE_FULL', 5)
+    const tell = (ahead: number) => ask.asker?.waits(ahead, this.#waitMs(ahead))
+    if (!this.#life.ready && this.#lane.waiting === 0) tell(0)
+    const turn = this.#lane.enter(ask.client, ask.signal, tell)
+    if (!turn) throw this.#error('GATEHOUSE_LANE_FULL', this.#retryAfterS())
     return turn
   }
 
   /** Counts the request in on a run that is ready in the same tick. */
-  async #enterRun(ask: LeaseAsk): Promise<ActiveRun> {
+  async #enterRun(ask: LeaseAsk, askedAtMs: number): Promise<ActiveRun> {
+    const untilMs = askedAtMs + this.#parts.memory.maxWaitMs
+    const waiter = { signal: ask.signal, askedAtMs, untilMs }
     for (;;) {
       ask.signal.throwIfAborted()
+      if (ask.lane && this.#memory.mustYield) await this.#yield(waiter)
       const active = this.#life.enter()
       if (active) return active
       if (!this.#mayStart(ask)) throw this.#error('GATEHOUSE_NOT_RUNNING')
-      await abortable(this.#life.whenReady(), ask.signal)
+      const started = await this.#start(waiter)
+      if (started) return started
     }
   }
 
-  #grant(active: ActiveRun, turn: Turn, times: { asked: number; turned: number }): Lease {
+  /** From the start of the wait until the request is counted in, there is no tick in which it looks idle. */
+  async #start(waiter: Waiter): Promise<ActiveRun | undefined> {
+    this.#entering += 1
+    try {
+      await this.#life.whenReady(waiter)
+      return this.#life.enter()
+    } finally {
+      this.#entering -= 1
+    }
+  }
+
+  /** Lets an older ask for its memory go first. */
+  async #yield({ signal, untilMs }: Waiter): Promise<void> {
+    const over = new AbortController()
+    const refusal = refusedAt(untilMs, over.signal, () => this.#life.memoryRefusal())
+    const passed = this.#memory.whenMayPass(signal)
+    this.#memory.rested()
+    await Promise.race([passed, refusal]).finally(() => over.abort())
+  }
+
+  async #enterDevices(active: ActiveRun, ask: LeaseAsk): Promise<Turn> {
+    if (!ask.lane) return NO_TURN
+    try {
+      return await this.#parts.turns.enter(this.#memory.devices, ask)
+    } catch (error) {
+      active.leave()
+      throw error
+    }
+  }
+
+  /** How long a request waits that has so many before it; undefined: nothing is known yet. */
+  #waitMs(waiting: number): number | undefined {
+    const { concurrency } = this.config
+    const { serviceMs } = this.#history
+    const readyMs = this.#life.ready ? 0 : this.#memory.startMs
+    return waitOf({ running: this.#lane.held, waiting, concurrency, serviceMs, readyMs })
+  }
+
+  /** When there is likely to be room in the lane again. */
+  #retryAfterS(): number {
+    const { serviceMs = UNKNOWN_RETRY_MS } = this.#history
+    return Math.max(1, Math.ceil(serviceMs / 1000))
+  }
+
+  /** What is yielding is idle when nothing runs on it; else those that come next count, too. */
+  #isIdle(isYielding: boolean): boolean {
+    if (this.#life.inFlight + this.#entering > 0) return false
+    return isYielding || this.#lane.held + this.#lane.waiting === 0
+  }
+
+  #grant(active: ActiveRun, end: () => void, times: LeaseTimes): Lease {
     let ended = false
     const grantedAt = performance.now()
+    this.#memory.used()
     return {
       config: this.config,
       dialect: this.#dialect,
       upstream: active.upstream,
       origin: active.run.origin,
-      queueWaitMs: times.turned - times.asked,
-      startWaitMs: grantedAt - times.turned,
+      queueWaitMs: times.turned - times.asked + (grantedAt - times.entered),
+      startWaitMs: times.entered - times.turned,
       grantedAt,
       unreachable: () => this.#life.unreachable(active),
       // Of what somebody else runs, no end is ever told.
@@ -147,8 +256,8 @@ export class Backend {
       end: () => {
         if (ended) return
         ended = true
-        active.leave()
-        turn.end()
+        this.#history.served(performance.now() - grantedAt)
+        end()
       },
     }
   }

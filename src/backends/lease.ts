@@ -3,6 +3,12 @@ import type { Leaving } from '../departure.js'
 import type { Dialect } from '../dialects/dialect.js'
 import type { Upstream } from './upstream.js'
 
+/** Whoever wants to hear that it waits. */
+export interface Asker {
+  /** It must wait: so many are to go before it, and for so many milliseconds if that is known. */
+  waits(ahead: number, etaMs: number | undefined): void
+}
+
 /** What a request asks of a backend. */
 export interface LeaseAsk {
   /** Who asks, for fairness: a key, else an address. */
@@ -13,6 +19,7 @@ export interface LeaseAsk {
   readonly wake: boolean
   /** Whether it waits for its turn; false for what a backend answers at once even when busy. */
   readonly lane: boolean
+  readonly asker?: Asker
   /** Only if nothing else runs there: it would wait unseen inside the backend. */
   readonly onlyIdle: boolean
 }

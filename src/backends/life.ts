@@ -1,18 +1,30 @@
-import { within } from '../abortable.js'
+import { abortable, within } from '../abortable.js'
 import type { BackendConfig } from '../config/config.js'
 import type { Dialect } from '../dialects/dialect.js'
-import { GatehouseError } from '../errors.js'
+import type { GatehouseError } from '../errors.js'
 import { describeExit } from '../launchers/exit-words.js'
-import { type Launcher, type Run, StartFailure } from '../launchers/launcher.js'
+import type { Exit, Launcher, Run } from '../launchers/launcher.js'
+import type { BackendMemory } from '../memory/backend-memory.js'
 import { ActiveRun } from './active-run.js'
 import { Backoff } from './backoff.js'
+import { LastRun } from './last-run.js'
 import { confirm, launch } from './launch.js'
-import type { BackendRecorder, StartReport } from './recorder.js'
+import { type BackendRecorder, timedStart } from './recorder.js'
+import {
+  backingOff,
+  noMemory,
+  type Refused,
+  reasonOf,
+  startFailed,
+  wasStopped,
+} from './refusals.js'
+import { KEPT, Starting, type Waiter } from './starting.js'
 import { NEXT, type State } from './states.js'
 
 export interface LifeParts {
   readonly launcher: Launcher
   readonly recorder: BackendRecorder
+  readonly memory: BackendMemory
   /** How long running requests may take to end when the backend is stopped. */
   readonly drainTimeoutMs: number
   /** What must be over before the first start: the end of a backend that had this name before. */
@@ -22,9 +34,12 @@ export interface LifeParts {
 /** Between two tries of a backend that is kept loaded, where no backoff says more. */
 const SHORTEST_PAUSE_MS = 1_000
 
-interface Starting {
-  readonly work: Promise<void>
-  readonly giveUp: AbortController
+interface BringUp {
+  readonly begin: (giveUp: AbortSignal) => Promise<Run>
+  readonly giveUp: AbortSignal
+  /** To be told when nothing is waited for but the backend itself. */
+  readonly granted: () => void
+  readonly askedAtMs: number | undefined
 }
 
 /**
@@ -42,21 +57,23 @@ export class Life {
   #starting: Starting | undefined
   #stopping: Promise<void> | undefined
   #adopting: Promise<void> | undefined
-  /** The end of the last run, which the next start waits for: never two processes at once. */
-  #ending: Promise<void>
-  #run: Run | undefined
+  readonly #last: LastRun
   #refusal: GatehouseError | undefined
 
   constructor(config: BackendConfig, dialect: Dialect, parts: LifeParts) {
     this.#config = config
     this.#dialect = dialect
     this.#parts = parts
-    this.#ending = parts.after ?? Promise.resolve()
+    this.#last = new LastRun({ ...parts, config, dialect })
   }
 
   /** Its run, while that is ready. */
   get ready(): ActiveRun | undefined {
     return this.#state === 'ready' ? this.#active : undefined
+  }
+
+  get inFlight(): number {
+    return this.#active?.open ?? 0
   }
 
   get isExternal(): boolean {
@@ -67,9 +84,9 @@ export class Life {
     return {
       state: this.#state,
       launcher: this.#parts.launcher.kind,
-      inFlight: this.#active?.open ?? 0,
+      inFlight: this.inFlight,
       reason: this.#reason,
-      pid: this.#run?.pid,
+      pid: this.#last.run?.pid,
     }
   }
 
@@ -86,17 +103,21 @@ export class Life {
     return ready
   }
 
-  /** Resolves when it is ready, starting it if it is down; rejects with a GatehouseError that says why not. */
-  async whenReady(): Promise<void> {
-    await this.#adopting
-    while (this.#stopping !== undefined) await this.#stopping
+  /**
+   * Resolves when it is ready, starting it if it is down; rejects with a GatehouseError that says why not. Who leaves
+   * is forgotten: a start that nobody waits for is dropped while it waits for memory.
+   */
+  async whenReady(waiter: Waiter): Promise<void> {
+    if (this.#adopting !== undefined) await abortable(this.#adopting, waiter.signal)
+    while (this.#stopping !== undefined) await abortable(this.#stopping, waiter.signal)
     this.checkOpen()
     if (this.#state === 'ready') return
     if (!this.#starting) {
-      this.#checkBackoff()
-      this.#start((giveUp) => this.#launch(giveUp))
+      const remainingMs = this.#backoff.remainingMs(Date.now())
+      if (remainingMs > 0) throw backingOff(this.#refused, remainingMs, this.#reason)
+      this.#start((giveUp) => this.#launch(giveUp), waiter.askedAtMs)
     }
-    await this.#starting?.work
+    await this.#starting?.join(waiter)
   }
 
   /** Begins to go on with what an earlier gateway left; whoever asks meanwhile waits until it has answered. */
@@ -119,7 +140,7 @@ export class Life {
   }
 
   kill(): void {
-    this.#run?.kill()
+    this.#last.run?.kill()
   }
 
   /** A backend that somebody else runs did not answer: the next ask looks again. */
@@ -130,8 +151,12 @@ export class Life {
   async #adopt(): Promise<void> {
     const run = await this.#parts.launcher.adopt()
     if (!run) return
+    this.#last.own(run)
+    if (!(await this.#parts.memory.take())) {
+      await this.#last.clear()
+      return
+    }
     this.#start(async (giveUp) => {
-      this.#run = run
       await confirm(run, { config: this.#config, dialect: this.#dialect, giveUp }).catch(
         (error) => {
           this.#backoff.forgiveNext() // what an earlier gateway left says nothing of a fresh start
@@ -142,36 +167,30 @@ export class Life {
     })
   }
 
-  #start(begin: (giveUp: AbortSignal) => Promise<Run>): void {
-    const giveUp = new AbortController()
+  /** `askedAtMs`: since when it is waited for; undefined: what it needs, it has. */
+  #start(begin: (giveUp: AbortSignal) => Promise<Run>, askedAtMs?: number): void {
     this.#move('queued', 'asked for')
-    const work = this.#bringUp(begin, giveUp.signal).finally(() => {
-      this.#starting = undefined
-    })
-    work.catch(() => {}) // every waiter hears of it; without one it is in the log
-    this.#starting = { work, giveUp }
+    const starting: Starting = new Starting(
+      (giveUp, granted) =>
+        this.#bringUp({ begin, giveUp, granted, askedAtMs }).finally(() => {
+          this.#starting = undefined
+        }),
+      { onAbandoned: () => this.#abandon(), refusal: () => this.memoryRefusal() },
+    )
+    this.#starting = starting
   }
 
-  #checkBackoff(): void {
-    const remainingMs = this.#backoff.remainingMs(Date.now())
-    if (remainingMs === 0) return
-    const seconds = Math.ceil(remainingMs / 1000)
-    throw new GatehouseError('GATEHOUSE_BACKING_OFF', {
-      values: { backend: this.#config.name, seconds, reason: this.#reason },
-      retryAfterSeconds: seconds,
-    })
+  #abandon(): void {
+    if (this.#state === 'queued') void this.stop('nobody waits for it any more')
   }
 
-  async #bringUp(begin: (giveUp: AbortSignal) => Promise<Run>, giveUp: AbortSignal): Promise<void> {
-    const begun = Date.now()
-    const report = (outcome: StartReport['outcome']) => {
-      const durationMs = Date.now() - begun
-      this.#parts.recorder.started({ backend: this.#config.name, outcome, durationMs })
-    }
+  async #bringUp({ begin, giveUp, granted, askedAtMs }: BringUp): Promise<void> {
+    const report = timedStart(this.#parts.recorder, this.#config.name)
     try {
-      await this.#endLast()
+      if (askedAtMs !== undefined) await this.#last.makeWay(askedAtMs, giveUp)
       giveUp.throwIfAborted()
       this.#move('starting', 'granted')
+      granted()
       const run = await begin(giveUp)
       giveUp.throwIfAborted()
       this.#becomeReady(run)
@@ -182,17 +201,12 @@ export class Life {
     report('ready')
   }
 
-  /** What outlived its stop is tried to be ended once more: nothing is started beside it. */
-  async #endLast(): Promise<void> {
-    await this.#ending
-    if (this.#run) await this.#end(this.#run)
-    if (this.#run) throw new StartFailure('its last run could not be ended')
-  }
-
   #launch(giveUp: AbortSignal): Promise<Run> {
-    const ask = { config: this.#config, dialect: this.#dialect, giveUp }
-    return launch(this.#parts.launcher, ask, (run) => {
-      this.#run = run
+    const { memory, launcher } = this.#parts
+    const ask = { config: this.#config, dialect: this.#dialect, giveUp, env: memory.env }
+    return launch(launcher, ask, {
+      own: (run) => this.#last.own(run),
+      makeRoom: () => this.#last.makeMoreRoom(),
     })
   }
 
@@ -205,29 +219,30 @@ export class Life {
     })
     this.#active = active
     this.#move('ready', 'it answers')
-    void run.exited.then((exit) => this.#failed(active, describeExit(exit)))
+    this.#parts.memory.ready(run.pid)
+    void run.exited.then((exit) => this.#failed(active, describeExit(exit), exit))
   }
 
   async #startFailed(error: unknown, giveUp: AbortSignal): Promise<unknown> {
-    const output = (await this.#run?.lastOutput()) ?? []
-    this.#ending = this.#end(this.#run)
+    const output = await this.#last.outputOf(error)
+    const refusal = startFailed(this.#refused, error)
+    void this.#last.clear()
     if (giveUp.aborted) return giveUp.reason
-    const reason = error instanceof StartFailure ? error.message : 'an internal error'
     if (!this.isExternal) this.#backoff.startFailed(Date.now())
-    this.#move('failed', reason, { cause: error, output })
+    this.#move('failed', reasonOf(error), { cause: error, output })
     this.#reviveLater()
-    return this.#startError(reason, error)
+    return refusal
   }
 
   /** A run that was ready ended by itself, or is of no use any more. */
-  #failed(active: ActiveRun, reason: string): void {
+  #failed(active: ActiveRun, reason: string, exit?: Exit): void {
     if (active !== this.#active || this.#state !== 'ready') return
     if (!this.isExternal) {
       this.#backoff.crashed(Date.now(), active.upMs)
       this.#parts.recorder.crashed(this.#config.name)
     }
     this.#retire(active)
-    this.#ending = this.#end(active.run, ['SIGKILL'])
+    void this.#last.bury(exit)
     this.#move('failed', reason)
     this.#reviveLater()
   }
@@ -237,22 +252,19 @@ export class Life {
     if (!this.#config.keepLoaded || this.#refusal) return
     const pauseMs = Math.max(this.#backoff.remainingMs(Date.now()), SHORTEST_PAUSE_MS)
     setTimeout(() => {
-      if (this.#state === 'failed') this.whenReady().catch(() => {}) // it is in the log
+      if (this.#state === 'failed') this.whenReady(KEPT).catch(() => {}) // it is in the log
     }, pauseMs).unref()
   }
 
   async #stop(reason: string, how: 'end' | 'release'): Promise<void> {
     const starting = this.#starting
     const active = this.#active
-    if (!NEXT[this.#state].includes('stopping')) return this.#ending
+    if (!NEXT[this.#state].includes('stopping')) return this.#last.ended
     this.#move('stopping', reason)
     if (active) await this.#letGo(active, how)
-    else {
-      starting?.giveUp.abort(this.#refusal ?? this.#startError(`it was stopped (${reason})`))
-      await starting?.work.catch(() => {})
-    }
-    await this.#ending
-    if (this.#run) this.#move('failed', 'something of it could not be ended')
+    else await starting?.giveUp(this.#refusal ?? wasStopped(this.#refused, reason))
+    await this.#last.ended
+    if (this.#last.run) this.#move('failed', 'something of it could not be ended')
     else this.#move('stopped', reason)
   }
 
@@ -260,10 +272,10 @@ export class Life {
     await within(this.#parts.drainTimeoutMs, active.drained())
     this.#backoff.stopped(active.upMs)
     this.#retire(active)
-    if (how === 'end') this.#ending = this.#end(active.run)
+    if (how === 'end') void this.#last.clear()
     else {
       active.run.release()
-      this.#run = undefined
+      this.#last.forget()
     }
   }
 
@@ -272,21 +284,13 @@ export class Life {
     active.retire()
   }
 
-  /** Ends all that is left of a run, and says so in the log when that cannot be done. */
-  async #end(run: Run | undefined, signals = this.#dialect.stopSignals): Promise<void> {
-    if (!run) return
-    const { name, stopTimeoutMs: timeoutMs } = this.#config
-    try {
-      await run.stop({ signals, timeoutMs })
-      if (this.#run === run) this.#run = undefined
-    } catch (cause) {
-      this.#parts.recorder.leftBehind(name, cause)
-    }
+  /** What one is told who waited for its memory for too long. */
+  memoryRefusal(): GatehouseError {
+    return noMemory(this.#refused)
   }
 
-  #startError(reason: string, cause?: unknown): GatehouseError {
-    const values = { backend: this.#config.name, reason }
-    return new GatehouseError('GATEHOUSE_START_FAILED', { values, cause })
+  get #refused(): Refused {
+    return { name: this.#config.name, memory: this.#parts.memory }
   }
 
   #move(to: State, reason: string, facts: { cause?: unknown; output?: readonly string[] } = {}) {
@@ -295,6 +299,6 @@ export class Life {
     this.#state = to
     this.#reason = reason
     const { name: backend } = this.#config
-    this.#parts.recorder.moved({ backend, from, to, pid: this.#run?.pid, reason, ...facts })
+    this.#parts.recorder.moved({ backend, from, to, pid: this.#last.run?.pid, reason, ...facts })
   }
 }

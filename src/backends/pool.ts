@@ -3,11 +3,14 @@ import type { BackendConfig, Config } from '../config/config.js'
 import { GatehouseError } from '../errors.js'
 import { createLauncher } from '../launchers/create.js'
 import { endLeftover, type LauncherParts } from '../launchers/process.js'
+import type { Memory } from '../memory/memory.js'
 import { Backend, type BackendStatus } from './backend.js'
+import { DeviceTurns } from './device-turns.js'
 import type { BackendRecorder } from './recorder.js'
 
 export interface PoolParts extends LauncherParts {
   readonly recorder: BackendRecorder
+  readonly memory: Memory
 }
 
 /** What changed when a new configuration was applied, by name. */
@@ -25,10 +28,12 @@ export class Pool {
   /** Backends that are no longer in the configuration, with their ends, until they have ended. */
   readonly #leaving = new Map<Backend, Promise<void>>()
   readonly #preloading = new AbortController()
+  readonly #turns: DeviceTurns
 
   constructor(config: Config, parts: PoolParts) {
     this.#parts = parts
     this.#drainTimeoutMs = config.listen.drainTimeoutMs
+    this.#turns = new DeviceTurns(config.devices)
     parts.ports.reserve(config.backends.map(({ address }) => address.port))
     this.#backends = new Map(config.backends.map((backend) => [backend.name, this.#make(backend)]))
   }
@@ -81,6 +86,8 @@ export class Pool {
     const before = this.#backends
     this.#parts.ports.reserve(config.backends.map(({ address }) => address.port))
     this.#drainTimeoutMs = config.listen.drainTimeoutMs
+    this.#parts.memory.configure(config)
+    this.#turns.configure(config.devices)
     const isKept = (next: BackendConfig) => isDeepStrictEqual(before.get(next.name)?.config, next)
     const kept = config.backends.filter(isKept).map(({ name }) => name)
     for (const [name, backend] of before) {
@@ -111,7 +118,9 @@ export class Pool {
     const stopping = new GatehouseError('GATEHOUSE_STOPPING', { retryAfterSeconds: 5 })
     const backends = [...this.#backends.values()]
     for (const backend of backends) backend.refuse(stopping)
+    const written = this.#parts.memory.close() // nobody waits for a driver any more
     await Promise.all([
+      written,
       ...this.#leaving.values(),
       ...backends.map((backend) => (how === 'end' ? backend.stop('shutdown') : backend.release())),
     ])
@@ -123,10 +132,11 @@ export class Pool {
   }
 
   #make(config: BackendConfig): Backend {
-    const { recorder } = this.#parts
+    const { recorder, memory } = this.#parts
     const launcher = createLauncher(config, this.#parts)
     const after = this.#endsBefore(config)
-    return new Backend(config, { launcher, recorder, after, drainTimeoutMs: this.#drainTimeoutMs })
+    const facts = { launcher, recorder, memory, after, turns: this.#turns }
+    return new Backend(config, { ...facts, drainTimeoutMs: this.#drainTimeoutMs })
   }
 
   #retire(name: string, backend: Backend): void {

@@ -4,6 +4,7 @@ import type { Workload } from '../config/config.js'
 import { type Dialect, notYet, type Readiness } from '../dialects/dialect.js'
 import { describeFailedStart } from '../launchers/exit-words.js'
 import { type Run, StartFailure } from '../launchers/launcher.js'
+import { isOutOfMemory } from '../launchers/out-of-memory.js'
 
 const EVERY_MS = 50
 /** Under WSL2 a closed local port can swallow a connect for minutes (kobold-wire 5.1). */
@@ -28,7 +29,11 @@ export async function waitUntilReady(run: Run, ask: ReadinessAsk): Promise<void>
   const stop = new AbortController()
   const signal = AbortSignal.any([ask.signal, stop.signal])
   const died = run.exited.then(async (exit) => {
-    throw new StartFailure(describeFailedStart(exit, await run.lastOutput()))
+    const output = await run.lastOutput()
+    throw new StartFailure(describeFailedStart(exit, output), {
+      isOutOfMemory: isOutOfMemory(exit, output),
+      output,
+    })
   })
   try {
     await Promise.race([probeUntilReady(run.origin, { ...ask, signal }), died])

@@ -48,3 +48,10 @@ export function recordTo(...recorders: readonly BackendRecorder[]): BackendRecor
     leftBehind: (backend, cause) => tell((recorder) => recorder.leftBehind(backend, cause)),
   }
 }
+
+/** Begins to time a start; what it returns reports how that ended. */
+export function timedStart(recorder: BackendRecorder, backend: string) {
+  const begun = Date.now()
+  return (outcome: StartReport['outcome']): void =>
+    recorder.started({ backend, outcome, durationMs: Date.now() - begun })
+}

@@ -8,6 +8,7 @@ export type Command =
   | { readonly name: 'run'; readonly options: RunOptions }
   | { readonly name: 'check' | 'routes'; readonly configFile: string }
   | { readonly name: 'logs'; readonly options: LogsOptions }
+  | { readonly name: 'status'; readonly options: StatusOptions }
   | { readonly name: 'sample-backend' | 'socket-proxy'; readonly argv: readonly string[] }
   | { readonly name: 'help' | 'version' }
 
@@ -31,6 +32,15 @@ export interface LogsOptions {
   readonly follow: boolean
 }
 
+export interface StatusOptions {
+  readonly configFile: string
+  /** Undefined: what routes.json says. */
+  readonly host: string | undefined
+  readonly port: number | undefined
+  /** Once as text, once as JSON for programs, or as text that is kept up to date. */
+  readonly as: 'text' | 'json' | 'watch'
+}
+
 /** The words of the command line make no sense; the message says which. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
@@ -44,6 +54,8 @@ const OPTIONS = {
   'state-dir': { type: 'string' },
   'keep-backends': { type: 'boolean', default: false },
   follow: { type: 'boolean', short: 'f', default: false },
+  json: { type: 'boolean', default: false },
+  watch: { type: 'boolean', short: 'w', default: false },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -60,6 +72,7 @@ export function parseCommand(argv: readonly string[]): Command {
   const [command = 'run', ...rest] = positionals
   if (command === 'logs') return { name: 'logs', options: logsOptions(rest, values) }
   if (rest.length > 0) throw new UsageError(`one command at a time, not also '${rest.join(' ')}'`)
+  if (command === 'status') return { name: 'status', options: statusOptions(values) }
   if (command === 'check' || command === 'routes') {
     return { name: command, configFile: values.config }
   }
@@ -102,6 +115,16 @@ function logsOptions(
     configFile: values.config,
     stateDir: values['state-dir'],
     follow: values.follow,
+  }
+}
+
+function statusOptions(values: ReturnType<typeof parseWords>['values']): StatusOptions {
+  if (values.json && values.watch) throw new UsageError('--json or --watch, not both')
+  return {
+    configFile: values.config,
+    host: values.host,
+    port: values.port === undefined ? undefined : portOf(values.port),
+    as: values.json ? 'json' : values.watch ? 'watch' : 'text',
   }
 }
 

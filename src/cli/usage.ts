@@ -7,6 +7,7 @@ Commands
   check                   read routes.json and say what is wrong with it; starts nothing
   routes                  show what goes where, in the order in which it is tried
   logs NAME [--follow]    show what a backend printed last, secrets masked
+  status [--json|--watch] show devices, backends and who waits, of the gateway that runs
   sample-backend          run the bundled stand-in for KoboldCpp (sample-backend --help)
   socket-proxy            let a gateway use labelled containers, and nothing else (socket-proxy --help)
 
@@ -14,6 +15,7 @@ Options
   -c, --config FILE       the configuration (default: routes.json)
       --host HOST         listen here instead of listen.host; localhost is 127.0.0.1 and ::1
   -p, --port PORT         listen here instead of listen.port; 0 chooses a free one
+                          (status: look here instead)
       --log-level LEVEL   fatal, error, warn, info, debug, trace or silent (default: info)
       --state-dir DIR     where logs and state of backends go (default: your state folder)
       --keep-backends     leave the backends running at the end, for the next start to take over

@@ -4,6 +4,7 @@ import { docker } from './docker-schema.js'
 import * as term from './terms.js'
 
 const HEARTBEATS = ['events', 'json', 'off'] as const
+const OVER_QUOTA = ['warn', 'stop'] as const
 const CLIENT_GONE = ['cancel', 'finish'] as const
 
 const process = Type.Object(
@@ -93,16 +94,35 @@ export const backend = Type.Object(
     ),
     process: Type.Optional(process),
     docker: Type.Optional(docker),
-    memory: Type.Record(Type.String(), term.size({ description: 'The amount on that device.' }), {
-      title: 'an object of sizes by device',
-      description: 'How much memory it holds while it runs, by device.',
+    memory: term.memory({
+      description:
+        'How much memory it holds while it runs, by device: `{"gpu0": "5GiB", "ram": "2GiB"}`. `"gpu"` as a device is any one card that has room: the backend is then limited to it by `CUDA_VISIBLE_DEVICES` or `HIP_VISIBLE_DEVICES`. `"auto"` as an amount is learned: at first what the model files in its arguments weigh and a margin, then the most it was seen to hold. `"auto"` alone is `{"gpu": "auto"}`, or `{"ram": "auto"}` where no card is listed.',
       default: {},
+    }),
+    share: Type.Record(Type.String(), term.fraction({ description: 'A part of that device.' }), {
+      title: 'an object of numbers by device',
+      description:
+        'Instead of `memory`: its quota as a part of a device, such as `{"gpu0": 0.5}`. So much is reserved for it while it runs.',
+      default: {},
+    }),
+    onOverQuota: Type.Enum([...OVER_QUOTA], {
+      type: 'string',
+      title: term.oneOf(OVER_QUOTA),
+      description:
+        'What becomes of it when it is seen to hold more than its `share`, or than a number in `memory`. `warn`: that is counted, and said once; `stop`: it is stopped as well, once its running requests are over.',
+      default: 'warn',
+    }),
+    priority: Type.Integer({
+      title: 'a whole number',
+      description:
+        'Among the backends that wait for memory, the higher goes first, until one has waited for `patience`.',
+      default: 0,
     }),
     concurrency: term.wholeNumber({
       description: 'Requests sent to it at once; the rest wait. 0: no limit, and nobody waits.',
       default: 1,
     }),
-    maxWaiting: term.wholeNumber({
+    queueLimit: term.wholeNumber({
       description: 'How many requests may wait; one more is refused with 503.',
       default: 64,
     }),

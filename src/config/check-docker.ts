@@ -1,16 +1,23 @@
 import type { BackendSettings } from './backend-schema.js'
+import { ANY_GPU } from './config.js'
 import type { DockerSettings } from './docker-schema.js'
+import { memoryByDevice } from './memory-by-device.js'
 import type { Path } from './path.js'
 import type { Report } from './report.js'
 import type { Settings } from './schema.js'
 
 /** A backend in a container is started in this one way only, says which container, and where that listens. */
-export function checkDocker({ backends }: Settings, report: Report): void {
+export function checkDocker({ backends, devices }: Settings, report: Report): void {
   for (const [name, backend] of Object.entries(backends)) {
     if (backend.docker === undefined) continue
     const path = ['backends', name]
     checkOnlyWay(backend, path, report)
     checkChoice(backend.docker, [...path, 'docker'], report)
+    const memory = memoryByDevice(backend.memory, Object.keys(devices))
+    if (ANY_GPU in memory) {
+      const hint = 'which card a container is given is said where it is made'
+      report.fault({ path: [...path, 'memory'], expected: 'each card by its name', hint })
+    }
   }
 }
 

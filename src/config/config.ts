@@ -19,11 +19,21 @@ export interface Config {
   readonly file: string
   readonly listen: ListenConfig
   readonly admin: AdminConfig
+  readonly scheduling: SchedulingConfig
   readonly devices: readonly DeviceConfig[]
   /** In the order of the file; the first that serves a workload is its default. */
   readonly backends: readonly BackendConfig[]
   /** The user's own routes, tried in this order before the built-in table. */
   readonly routes: readonly RouteConfig[]
+}
+
+/** The word for any one graphics card in `memory`, and what the names of cards begin with. */
+export const ANY_GPU = 'gpu'
+
+/** Whether a device is a graphics card by its name; the number is its place among those that the driver lists. */
+export function gpuNumber(device: string): number | undefined {
+  const [, number] = /^gpu([0-9]{1,3})$/.exec(device) ?? []
+  return number === undefined ? undefined : Number(number)
 }
 
 export interface ListenConfig {
@@ -64,7 +74,32 @@ export interface DeviceConfig {
   /** `auto`: asked from the driver. */
   readonly memoryBytes: number | 'auto'
   readonly keepFreeBytes: number
+  /** Requests that run on it at once; 0: no limit. */
+  readonly concurrency: number
+  /** The driver's own name for it, or the begin of that; undefined: it is found by the number in its name. */
+  readonly id: string | undefined
 }
+
+/** Who has the memory when there is not enough for all. */
+export interface SchedulingConfig {
+  readonly minResidencyMs: number
+  readonly patienceMs: number
+  /** 0: as long as it takes. */
+  readonly maxWaitMs: number
+}
+
+/** What a backend needs of the devices' memory while it runs. */
+export interface MemoryConfig {
+  /** By device. */
+  readonly amounts: Readonly<Record<string, Amount>>
+  /** On any one graphics card; undefined: on none. */
+  readonly anyGpu: Amount | undefined
+  /** Parts of whole devices: both what is reserved and a quota. */
+  readonly shares: Readonly<Record<string, number>>
+}
+
+/** Bytes, or `auto`: learned. */
+export type Amount = number | 'auto'
 
 export interface BackendConfig {
   readonly name: string
@@ -74,12 +109,15 @@ export interface BackendConfig {
   readonly dialect: DialectName
   readonly address: BackendAddress
   readonly launcher: LauncherConfig
-  /** Memory that the backend is declared to hold, in bytes, by device name. */
-  readonly memory: Readonly<Record<string, number>>
+  readonly memory: MemoryConfig
+  /** What becomes of it when it holds more than it may. */
+  readonly onOverQuota: 'warn' | 'stop'
+  /** The higher goes first. */
+  readonly priority: number
   /** Requests sent at once; 0: no limit and no lane. */
   readonly concurrency: number
   /** How many may wait in the lane; one more is refused with 503. */
-  readonly maxWaiting: number
+  readonly queueLimit: number
   /** 0: never stopped for idleness, as is one that is kept loaded. */
   readonly idleTimeoutMs: number
   readonly startTimeoutMs: number

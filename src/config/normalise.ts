@@ -1,21 +1,26 @@
 import { dirname, resolve } from 'node:path'
 import { toAddress } from './address.js'
 import type { BackendSettings, ProcessSettings } from './backend-schema.js'
-import type {
-  BackendConfig,
-  Bodies,
-  Config,
-  ContainerChoice,
-  DeviceConfig,
-  DialectName,
-  LauncherConfig,
-  ListenConfig,
-  ProcessLauncherConfig,
-  RouteConfig,
+import {
+  type Amount,
+  ANY_GPU,
+  type BackendConfig,
+  type Bodies,
+  type Config,
+  type ContainerChoice,
+  type DeviceConfig,
+  type DialectName,
+  type LauncherConfig,
+  type ListenConfig,
+  type MemoryConfig,
+  type ProcessLauncherConfig,
+  type RouteConfig,
+  type SchedulingConfig,
 } from './config.js'
 import type { DockerSettings } from './docker-schema.js'
+import { memoryByDevice } from './memory-by-device.js'
 import type { RouteSettings } from './route-schema.js'
-import type { DeviceSettings, ListenSettings, Settings } from './schema.js'
+import type { DeviceSettings, ListenSettings, SchedulingSettings, Settings } from './schema.js'
 import { toTarget } from './target.js'
 import { parseDuration, parseSize } from './units.js'
 
@@ -45,9 +50,10 @@ export function normalise(settings: Settings, origin: Origin): Config {
     file,
     listen: toListen(settings.listen),
     admin: { switchTextModel: settings.admin.switchTextModel },
+    scheduling: toScheduling(settings.scheduling),
     devices: inOrder(devices, origin.deviceNames).map(([name, device]) => toDevice(name, device)),
     backends: inOrder(backends, origin.backendNames).map(([name, backend]) =>
-      toBackend(name, backend, { folder: dirname(file), secrets: origin.secrets }),
+      toBackend(name, backend, { folder: dirname(file), secrets: origin.secrets, devices }),
     ),
     routes: settings.routes.map(toRoute),
   }
@@ -73,15 +79,27 @@ function toListen(listen: ListenSettings): ListenConfig {
   }
 }
 
-function toDevice(name: string, { memory, keepFree }: DeviceSettings): DeviceConfig {
+function toScheduling({ minResidency, patience, maxWait }: SchedulingSettings): SchedulingConfig {
+  return {
+    minResidencyMs: milliseconds(minResidency),
+    patienceMs: milliseconds(patience),
+    maxWaitMs: milliseconds(maxWait),
+  }
+}
+
+function toDevice(name: string, device: DeviceSettings): DeviceConfig {
+  const { memory, keepFree, concurrency, id } = device
   return {
     name,
-    memoryBytes: memory === 'auto' ? memory : bytes(memory),
+    memoryBytes: toAmount(memory),
     keepFreeBytes: bytes(keepFree),
+    concurrency,
+    id,
   }
 }
 
 interface Place {
+  readonly devices: Settings['devices']
   readonly folder: string
   readonly secrets: readonly string[]
 }
@@ -95,9 +113,11 @@ function toBackend(name: string, backend: BackendSettings, place: Place): Backen
     dialect: backend.dialect,
     address: toAddress(backend.url, backend.process !== undefined),
     launcher: toLauncher(backend, place),
-    memory: recordOf(Object.entries(backend.memory).map(([device, size]) => [device, bytes(size)])),
+    memory: toMemory(backend, Object.keys(place.devices)),
+    onOverQuota: backend.onOverQuota,
+    priority: backend.priority,
     concurrency: backend.concurrency,
-    maxWaiting: backend.maxWaiting,
+    queueLimit: backend.queueLimit,
     idleTimeoutMs: milliseconds(backend.idleTimeout),
     startTimeoutMs: milliseconds(backend.startTimeout),
     stopTimeoutMs: milliseconds(backend.stopTimeout),
@@ -114,6 +134,19 @@ function toBackend(name: string, backend: BackendSettings, place: Place): Backen
       bodyIdleMs: milliseconds(bodyIdle),
     },
   }
+}
+
+function toMemory({ memory, share }: BackendSettings, devices: readonly string[]): MemoryConfig {
+  const { [ANY_GPU]: anyGpu, ...rest } = memoryByDevice(memory, devices)
+  return {
+    amounts: recordOf(Object.entries(rest).map(([device, size]) => [device, toAmount(size)])),
+    anyGpu: anyGpu === undefined ? undefined : toAmount(anyGpu),
+    shares: recordOf(Object.entries(share)),
+  }
+}
+
+function toAmount(size: string | number): Amount {
+  return size === 'auto' ? size : bytes(size)
 }
 
 function toLauncher({ process, docker }: BackendSettings, place: Place): LauncherConfig {

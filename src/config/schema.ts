@@ -89,6 +89,30 @@ const admin = Type.Object(
   { ...term.CLOSED, description: 'What clients may change in a running gateway.', default: {} },
 )
 
+const scheduling = Type.Object(
+  {
+    minResidency: term.duration({
+      description: 'How long a backend that was started is not stopped to make room for another.',
+      default: '5s',
+    }),
+    patience: term.duration({
+      description:
+        'How long a backend waits for memory until those that hold it get no new requests before it had its turn.',
+      default: '10s',
+    }),
+    maxWait: term.duration({
+      description:
+        'How long a request may wait for the memory of its backend; then it is refused with 503. 0: as long as it likes.',
+      default: '2m',
+    }),
+  },
+  {
+    ...term.CLOSED,
+    description: 'Who has the memory when there is not enough for all.',
+    default: {},
+  },
+)
+
 const device = Type.Object(
   {
     memory: term.sizeOrAuto({
@@ -98,6 +122,18 @@ const device = Type.Object(
       description: 'How much of it backends must leave to others (the desktop, a browser).',
       default: '0',
     }),
+    concurrency: term.wholeNumber({
+      description:
+        'Requests that run on it at once, over all backends that hold its memory: they take turns. 0: no limit.',
+      default: 0,
+    }),
+    id: Type.Optional(
+      term.text({
+        examples: ['GPU-2b1d8ee4'],
+        description:
+          "Which device is meant, by the driver's own word: the UUID of a card or the begin of it, or its PCI address. Left out: `gpu0` is the first card that the driver lists, `gpu1` the next, and `ram` the main memory.",
+      }),
+    ),
   },
   {
     ...term.CLOSED,
@@ -113,6 +149,7 @@ export const schema = Type.Object(
     ),
     listen,
     admin,
+    scheduling,
     devices: named(device, 'What has memory to hold, by name: `gpu0`, `gpu1`, `ram`.'),
     backends: named(backend, 'The backends, by name.'),
     routes: Type.Array(route, {
@@ -127,6 +164,7 @@ export const schema = Type.Object(
 /** The content of a sound routes.json, defaults filled in. */
 export type Settings = Static<typeof schema>
 export type DeviceSettings = Static<typeof device>
+export type SchedulingSettings = Static<typeof scheduling>
 export type ListenSettings = Static<typeof listen>
 
 function named<Thing extends TSchema>(thing: Thing, description: string) {

@@ -15,6 +15,7 @@ export interface Said<Value> {
 
 /** A name of a backend or a device, for use within a longer pattern. */
 export const NAME_PATTERN = '[A-Za-z0-9][A-Za-z0-9_-]{0,62}'
+const MEMORY_TITLE = '"auto" or an object of sizes by device'
 const NETWORK_TITLE = 'an IP address or a block like "10.0.0.0/8"'
 
 /** An object that knows all its keys. */
@@ -53,6 +54,18 @@ export function size(said: Said<string>) {
 export function sizeOrAuto(said: Said<string>) {
   const words = { title: SIZE_OR_AUTO_TITLE, examples: ['auto'], ...said }
   return Type.Union([Type.Literal('auto'), sizeText(), sizeNumber()], words)
+}
+
+export function fraction(said: Said<number>) {
+  const words = { title: 'a number above 0 and at most 1', examples: [0.5], ...said }
+  return Type.Number({ exclusiveMinimum: 0, maximum: 1, ...words })
+}
+
+/** Amounts by device, or `auto`. */
+export function memory(said: Said<Record<string, string>>) {
+  const amount = sizeOrAuto({ description: 'The amount on that device.' })
+  const amounts = Type.Record(Type.String(), amount)
+  return Type.Union([Type.Literal('auto'), amounts], { title: MEMORY_TITLE, ...said })
 }
 
 export function wholeNumber(said: Said<number>) {

@@ -169,7 +169,7 @@ export class ComfyDesk {
   /** One at a time, whatever the lane allows: KoboldCpp forgets its last picture when the next prompt comes. */
   #turnsAt(backend: string): Lane {
     const turns =
-      this.#turns.get(backend) ?? new Lane({ concurrency: 1, maxWaiting: Number.POSITIVE_INFINITY })
+      this.#turns.get(backend) ?? new Lane({ concurrency: 1, queueLimit: Number.POSITIVE_INFINITY })
     this.#turns.set(backend, turns)
     return turns
   }

@@ -37,6 +37,18 @@ export class FairQueue<T> {
     return place.item
   }
 
+  /** How many are to go before this one, if nobody joins or leaves. */
+  ahead(place: Place<T>): number {
+    const own = this.#clients.get(place.client)?.indexOf(place) ?? -1
+    let before = own
+    let isBefore = true
+    for (const [client, line] of this.#clients) {
+      if (client === place.client) isBefore = false
+      else before += Math.min(line.length, isBefore ? own + 1 : own)
+    }
+    return before
+  }
+
   /** Takes a place out before its turn; false if it is no longer there. */
   leave(place: Place<T>): boolean {
     const line = this.#clients.get(place.client)

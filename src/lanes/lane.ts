@@ -10,7 +10,7 @@ export interface LaneLimits {
   /** Turns held at once; 0: no limit. */
   readonly concurrency: number
   /** Waiters at once; one more is refused. */
-  readonly maxWaiting: number
+  readonly queueLimit: number
 }
 
 interface Waiter {
@@ -28,6 +28,10 @@ export class Lane {
     this.#limits = limits
   }
 
+  get concurrency(): number {
+    return this.#limits.concurrency
+  }
+
   get waiting(): number {
     return this.#queue.size
   }
@@ -38,13 +42,18 @@ export class Lane {
 
   /**
    * Resolves with a turn when it is this client's. `undefined` at once: the lane is full.
-   * Rejects with the signal's reason when that aborts first; then nothing is held.
+   * Rejects with the signal's reason when that aborts first; then nothing is held. `onWait` is told how many are to go
+   * before it, if it must wait.
    */
-  enter(client: string, signal: Leaving): Promise<Turn> | undefined {
+  enter(
+    client: string,
+    signal: Leaving,
+    onWait?: (ahead: number) => void,
+  ): Promise<Turn> | undefined {
     if (signal.aborted) return Promise.reject(signal.reason)
     if (this.#hasRoom()) return Promise.resolve(this.#take())
-    if (this.#queue.size >= this.#limits.maxWaiting) return undefined
-    return this.#wait(client, signal)
+    if (this.#queue.size >= this.#limits.queueLimit) return undefined
+    return this.#wait(client, signal, onWait)
   }
 
   /** Sends every waiter away with this error; those who have their turn keep it. */
@@ -56,7 +65,7 @@ export class Lane {
     return this.#limits.concurrency === 0 || this.#held < this.#limits.concurrency
   }
 
-  #wait(client: string, signal: Leaving): Promise<Turn> {
+  #wait(client: string, signal: Leaving, onWait?: (ahead: number) => void): Promise<Turn> {
     return new Promise((resolve, reject) => {
       const admit = (turn: Turn) => {
         signal.removeEventListener('abort', leave)
@@ -67,6 +76,7 @@ export class Lane {
         reject(error)
       }
       const place = this.#queue.join(client, { admit, refuse })
+      onWait?.(this.#queue.ahead(place))
       const leave = () => {
         this.#queue.leave(place)
         reject(signal.reason)

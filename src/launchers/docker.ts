@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -35,6 +36,14 @@ export class DockerLauncher implements Launcher {
   constructor(spec: DockerSpec, host: Host) {
     this.#spec = spec
     this.#host = host
+  }
+
+  /** What it is made of is said elsewhere: by its place, it is taken for the same one. */
+  get commandHash(): string {
+    const { container, address } = this.#spec
+    return createHash('sha256')
+      .update(JSON.stringify([container, address]))
+      .digest('hex')
   }
 
   /** Goes on with the container if it runs already. Rejects with a StartFailure if it cannot be started. */

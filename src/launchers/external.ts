@@ -2,7 +2,12 @@ import type { Exit, Launcher, Run } from './launcher.js'
 
 /** A backend that somebody else starts and stops; it is only routed to. */
 export function createExternalLauncher(origin: string): Launcher {
-  return { kind: 'external', start: async () => createRun(origin), adopt: async () => undefined }
+  return {
+    kind: 'external',
+    commandHash: undefined,
+    start: async () => createRun(origin),
+    adopt: async () => undefined,
+  }
 }
 
 function createRun(origin: string): Run {

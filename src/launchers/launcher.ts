@@ -7,7 +7,10 @@
  */
 export interface Launcher {
   readonly kind: 'process' | 'docker' | 'external'
-  start(signal: AbortSignal): Promise<Run>
+  /** Equal for equal commands, to remember what one needs; undefined where nothing is started. */
+  readonly commandHash: string | undefined
+  /** `env`: variables in addition to the configured ones. */
+  start(signal: AbortSignal, env?: Readonly<Record<string, string>>): Promise<Run>
   /**
    * Takes over what an earlier gateway started with the same command and that still lives. Undefined: there is none;
    * what else that gateway left under this name has been ended.
@@ -39,15 +42,30 @@ export interface Progress {
   readonly memoryBytes: number
 }
 
+export interface StartFailureFacts extends ErrorOptions {
+  /** It would have started with more memory. */
+  readonly isOutOfMemory?: boolean
+  /** The last lines that it printed, secrets masked. */
+  readonly output?: readonly string[]
+}
+
 /** Why a start came to nothing, in words for the client: no path, address or secret in them. */
 export class StartFailure extends Error {
   override readonly name = 'StartFailure'
+  readonly isOutOfMemory: boolean
+  readonly output: readonly string[] | undefined
+
+  constructor(message: string, facts: StartFailureFacts = {}) {
+    super(message, facts)
+    this.isOutOfMemory = facts.isOutOfMemory ?? false
+    this.output = facts.output
+  }
 }
 
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-  /** Whether its container reached its memory limit; undefined: nobody can tell. */
+  /** Whether its container ran out of memory, by its limit or the machine's; undefined: nobody can tell. */
   readonly outOfMemory?: boolean
 }
 

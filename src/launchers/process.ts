@@ -56,10 +56,11 @@ export class ProcessLauncher implements Launcher {
   }
 
   /** Rejects with a StartFailure if the port is taken or the program cannot be run. */
-  async start(signal: AbortSignal): Promise<Run> {
+  async start(signal: AbortSignal, env: Readonly<Record<string, string>> = {}): Promise<Run> {
     const port = await this.#claimPort()
     try {
-      const commandLine = await this.#commandLine(port)
+      const filled = await this.#commandLine(port)
+      const commandLine = { ...filled, env: { ...filled.env, ...env } }
       signal.throwIfAborted()
       const child = await this.#spawn(commandLine)
       return await this.#run(child, port)
@@ -74,7 +75,7 @@ export class ProcessLauncher implements Launcher {
     const record = state.get(this.#spec.name)
     if (!record) return undefined
     const group = new ProcessGroup(record.pid, record.identity, host.platform)
-    if (record.command === this.#commandHash() && (await group.leaderLives())) {
+    if (record.command === this.commandHash && (await group.leaderLives())) {
       this.#output.resume()
       return this.#runOf(group, untilGone(group), record.port)
     }
@@ -155,7 +156,7 @@ export class ProcessLauncher implements Launcher {
     const { name, address, command } = this.#spec
     const { pid, identity } = group
     if (identity !== undefined) {
-      state.put(name, { pid, identity, command: this.#commandHash(), port })
+      state.put(name, { pid, identity, command: this.commandHash, port })
     }
     return new ProcessRun({
       ...{ group, exited, port, ports, platform: host.platform, output: this.#output },
@@ -170,7 +171,7 @@ export class ProcessLauncher implements Launcher {
   }
 
   /** Equal for equal commands, so that a changed routes.json never adopts what it did not ask for. */
-  #commandHash(): string {
+  get commandHash(): string {
     const { command, address } = this.#spec
     return createHash('sha256')
       .update(JSON.stringify([command, address]))

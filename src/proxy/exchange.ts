@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Lease } from '../backends/lease.js'
+import type { Asker, Lease } from '../backends/lease.js'
 import { Departure } from '../departure.js'
 import { asGatehouseError, type ErrorCode, GatehouseError } from '../errors.js'
 import { type BodyLimits, readBody } from './body.js'
@@ -19,6 +19,8 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   GATEHOUSE_START_FAILED: 'start_failed',
   GATEHOUSE_BACKING_OFF: 'start_failed',
   GATEHOUSE_LANE_FULL: 'queue_full',
+  GATEHOUSE_NO_MEMORY: 'no_memory',
+  GATEHOUSE_OUT_OF_MEMORY: 'start_failed',
   GATEHOUSE_UPSTREAM_TIMEOUT: 'timeout',
   GATEHOUSE_UNREACHABLE: 'upstream_error',
   GATEHOUSE_UPSTREAM_FAILED: 'upstream_error',
@@ -47,7 +49,7 @@ interface Ending {
 export const NOWHERE: Destination = { backend: '', workload: '', route: '' }
 
 /** One request from its arrival until its reply is over: its clock, its signal, and the report of how it went. */
-export class Exchange {
+export class Exchange implements Asker {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   destination = NOWHERE
@@ -56,6 +58,8 @@ export class Exchange {
   lease: Lease | undefined
   /** Its place among its client's requests, if it asks for work. */
   run: Run | undefined
+  /** Its place in the line when it began to wait, and for how long; undefined: it did not wait. */
+  queue: string | undefined
   /** How often it was sent again, because its backend had ended. */
   replays = 0
   readonly answer: ClientReply
@@ -94,6 +98,11 @@ export class Exchange {
   async readBody(limits: BodyLimits): Promise<Buffer> {
     this.body ??= await readBody(this.request.raw, limits, this.gone)
     return this.body
+  }
+
+  /** It must wait: what is told of that is told as it was then. */
+  waits(ahead: number, etaMs: number | undefined): void {
+    this.queue ??= etaMs === undefined ? `${ahead}` : `${ahead};${Math.ceil(etaMs / 1000)}`
   }
 
   /** Resolves when the reply is over, one way or the other. */

@@ -34,6 +34,7 @@ export interface Outbound {
 export interface Inbound {
   readonly answer: ClientReply
   readonly requestId: string
+  readonly queue: string | undefined
   readonly backend: string
   readonly mount: Mount
   /** Aborts when the client leaves. */

@@ -4,7 +4,7 @@ import { jsonIsTrue } from '../routing/json-member.js'
 import type { Match } from '../routing/match.js'
 import type { Caller } from '../routing/row.js'
 import type { Exchange } from './exchange.js'
-import { BACKEND_HEADER } from './reply-head.js'
+import { BACKEND_HEADER, QUEUE_HEADER } from './reply-head.js'
 import { streamFormat } from './stream-format.js'
 import { type Waiting, type WaitingParts, waitForEvents, waitForJson } from './waiting.js'
 
@@ -21,7 +21,7 @@ const SOUNDS: ReadonlySet<Workload | undefined> = new Set<Workload | undefined>(
 
 /** How this client is shown, while it waits, that its request lives; undefined: it cannot be. */
 export function waitingOf(
-  { request, body }: Exchange,
+  { request, body, queue }: Exchange,
   match: Match,
   { backend, voice }: { backend: BackendConfig; voice: Voice },
 ): Waiting | undefined {
@@ -29,7 +29,12 @@ export function waitingOf(
   if (backend.heartbeat === 'off' || SOUNDS.has(row.to.workload)) return undefined
   const values = { backend: backend.name }
   const parts: WaitingParts = {
-    headers: { ...voice.headers, 'x-request-id': request.id, [BACKEND_HEADER]: backend.name },
+    headers: {
+      ...voice.headers,
+      'x-request-id': request.id,
+      ...(queue !== undefined && { [QUEUE_HEADER]: queue }),
+      [BACKEND_HEADER]: backend.name,
+    },
     errorBody: (error) => voice.errorBody(error, caller),
     upstreamError: new GatehouseError('GATEHOUSE_UPSTREAM_BROKEN', { values }),
   }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { connectionNames, HOP_BY_HOP } from './headers.js'
 import { outerLocation } from './location.js'
-import { BACKEND_HEADER, type HeadContext, isEventStream } from './reply-head.js'
+import { BACKEND_HEADER, type HeadContext, isEventStream, QUEUE_HEADER } from './reply-head.js'
 
 /**
  * A reply's lines as the client gets them: without those of the backend's own connection, of which the plugin drops
@@ -9,7 +9,7 @@ import { BACKEND_HEADER, type HeadContext, isEventStream } from './reply-head.js
  */
 export function replyHeaders(
   headers: IncomingHttpHeaders,
-  { requestId, backend, mount }: HeadContext,
+  { requestId, queue, backend, mount }: HeadContext,
 ): IncomingHttpHeaders {
   const named = connectionNames(['connection', [headers.connection ?? 'close'].join()])
   const isDropped = (name: string) => HOP_BY_HOP.has(name) || named.has(name) || name === 'trailer' // no trailer is passed on
@@ -17,6 +17,7 @@ export function replyHeaders(
   const { location } = headers
   return {
     'x-request-id': requestId,
+    ...(queue !== undefined && { [QUEUE_HEADER]: queue }),
     ...(isEventStream(headers['content-type'] ?? '') && { 'x-accel-buffering': 'no' }),
     ...Object.fromEntries(kept),
     [BACKEND_HEADER]: backend,

@@ -60,7 +60,8 @@ export class Visit {
     const { config, origin } = this.lease
     const prefix = `${door}/${config.name}`
     const mount = { origin, basePath: config.address.basePath, prefix }
-    return { requestId: this.#exchange.request.id, backend: config.name, mount }
+    const { request, queue } = this.#exchange
+    return { requestId: request.id, queue, backend: config.name, mount }
   }
 
   /** Sends the request as it came; of what the plugin made of it only the handler of the answer is used. */

@@ -6,6 +6,7 @@ export type Outcome =
   | 'upstream_broken'
   | 'start_failed'
   | 'queue_full'
+  | 'no_memory'
   | 'timeout'
   | 'refused'
 

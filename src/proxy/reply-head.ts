@@ -3,6 +3,8 @@ import { type Mount, outerLocation } from './location.js'
 
 /** Says which backend answered, also to programs behind another gateway of ours. */
 export const BACKEND_HEADER = 'x-gatehouse-backend'
+/** Says how many were before a request that had to wait, and for how many seconds it was to. */
+export const QUEUE_HEADER = 'x-gatehouse-queue'
 /** Of no use behind a message that was read without them (RFC 9110 6.5.1). */
 const NO_TRAILER =
   /^(?:authorization|cache-control|connection|content-.*|cookie|host|keep-alive|set-cookie|te|trailer|transfer-encoding)$/i
@@ -22,6 +24,8 @@ export interface ReplyHead {
 
 export interface HeadContext {
   readonly requestId: string
+  /** Undefined: it did not wait. */
+  readonly queue: string | undefined
   /** The name of the backend that answers. */
   readonly backend: string
   readonly mount: Mount
@@ -30,7 +34,7 @@ export interface HeadContext {
 /** Reads a head as it came (name, value, name, value). */
 export function readReplyHead(
   raw: readonly Buffer[],
-  { requestId, backend, mount }: HeadContext,
+  { requestId, queue, backend, mount }: HeadContext,
 ): ReplyHead {
   const received = raw.map((part) => part.toString('latin1'))
   const named = connectionNames(received)
@@ -47,6 +51,7 @@ export function readReplyHead(
   if (isEventStream(contentType) && !seen.has('x-accel-buffering'))
     lines.push('x-accel-buffering', 'no')
   if (!seen.has('x-request-id')) lines.push('x-request-id', requestId)
+  if (queue !== undefined) lines.push(QUEUE_HEADER, queue)
   lines.push(BACKEND_HEADER, backend)
   return {
     lines,

@@ -99,7 +99,8 @@ export class Sending {
     if (isWork(match)) exchange.run ??= this.#begin(exchange, picked)
     this.#keepWaiting(exchange, match, backend)
     const { wake, lane, idleOnly: onlyIdle } = match
-    const ask = { client: exchange.client, signal: exchange.gone, wake, lane, onlyIdle }
+    const { client, gone: signal } = exchange
+    const ask = { client, signal, asker: exchange, wake, lane, onlyIdle }
     exchange.lease = await backend.lease(ask)
     if (exchange.run) exchange.run.lease = exchange.lease
   }
@@ -155,6 +156,7 @@ export class Sending {
       answer,
       gone,
       requestId: request.id,
+      queue: exchange.queue,
       backend: config.name,
       mount: { origin, basePath: config.address.basePath, prefix: match.cutPrefix },
       format: streamFormat(match.row.id),

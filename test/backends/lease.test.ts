@@ -89,7 +89,7 @@ t.test('a backend that does not let asks wait unseen takes them while it is busy
 })
 
 t.test('one more than may wait is refused with the time after which to try again', async (t) => {
-  const stage = await stageBackend(t, { settings: { maxWaiting: 1 } })
+  const stage = await stageBackend(t, { settings: { queueLimit: 1 } })
   const running = await stage.lease()
   const waiting = stage.lease()
   t.equal(stage.backend.status().waiting, 1)

@@ -166,7 +166,7 @@ t.test(
     const steps = fc.array(fc.tuple(step, fc.nat(4)), { minLength: 5, maxLength: 40 })
     await fc.assert(
       fc.asyncProperty(steps, fc.nat(3), async (taken, concurrency) => {
-        const stage = await stageBackend(t, { probe, settings: { concurrency, maxWaiting: 5 } })
+        const stage = await stageBackend(t, { probe, settings: { concurrency, queueLimit: 5 } })
         const model = new Model(stage)
         for (const [name, which] of taken) await model.take(name, which)
         await model.close()

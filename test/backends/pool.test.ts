@@ -7,6 +7,7 @@ import { parseConfig } from '../../src/config/load.js'
 import { Ports } from '../../src/launchers/ports.js'
 import { StateFile } from '../../src/launchers/state-file.js'
 import { ASK, isPending, startProbe } from '../helpers/backend.js'
+import { makeMemory } from '../helpers/memory.js'
 import { fixture, isAlive, STAYS } from '../helpers/processes.js'
 import { until } from '../helpers/until.js'
 
@@ -66,7 +67,8 @@ function openPool(t: Test, backends: object, options: Options = {}) {
     crashed: () => {},
     leftBehind: () => {},
   }
-  const pool = new Pool(config(backends), { host, ports: new Ports(), state, recorder })
+  const parts = { host, ports: new Ports(), state, recorder, memory: makeMemory(t) }
+  const pool = new Pool(config(backends), parts)
   // Nothing else keeps this process alive while a pool waits for the end of what it adopted.
   const stay = setInterval(() => {}, 1_000)
   t.teardown(() => {

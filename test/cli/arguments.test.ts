@@ -115,7 +115,7 @@ t.test('every option that the help names is understood, in both its forms', (t) 
 
 t.test('every command that the help names is understood', (t) => {
   const commands = [...USAGE.matchAll(/^ {2}([a-z][\w-]+)( NAME)?/gm)]
-  t.equal(commands.length, 5)
+  t.equal(commands.length, 6)
   for (const [line, name = '', value] of commands) {
     t.equal(parseCommand(value ? [name, 'text'] : [name]).name, name, line)
   }

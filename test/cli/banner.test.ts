@@ -7,7 +7,14 @@ const URL_HERE = 'http://localhost:5050'
 const process = { command: 'x', args: ['${port}'] }
 
 function status(name: string, state: BackendStatus['state']): BackendStatus {
-  const rest = { waiting: 0, inFlight: 0, reason: '', pid: undefined } as const
+  const rest = {
+    waiting: 0,
+    inFlight: 0,
+    reason: '',
+    pid: undefined,
+    memory: [],
+    waitMs: 0,
+  } as const
   return { name, state, launcher: 'process', ...rest }
 }
 

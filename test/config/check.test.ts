@@ -55,6 +55,58 @@ t.test('memory is asked of devices that exist and have as much', async (t) => {
   ])
 })
 
+t.test('any one card is asked for where there is one that is big enough', async (t) => {
+  const devices = { gpu0: { memory: '8GiB' }, gpu1: { memory: '4GiB' }, ram: { memory: 'auto' } }
+  const backends = {
+    fits: { ...external, memory: { gpu: '7GiB' } },
+    much: { ...external, memory: { gpu: '9GiB' } },
+  }
+  t.same(complaintsOf({ devices, backends }), [
+    'backends.much.memory.gpu: at most the memory of a card less its keepFree',
+  ])
+  const cardless = complaintsOf({ devices: { ram: { memory: 'auto' } }, backends })
+  t.equal(cardless.length, 2)
+  t.match(cardless[0], 'backends.fits.memory.gpu: the name of one of "devices"')
+  const unlisted = complaintsOf({ backends: { b: { ...external, memory: 'auto' } } })
+  t.same(unlisted, ['backends.b.memory: an object of sizes by device'])
+})
+
+t.test('shares and amounts are of devices that exist, and never of the same one', async (t) => {
+  const devices = { gpu0: { memory: '8GiB' }, gpu1: { memory: '8GiB' } }
+  const twice = { ...external, memory: { gpu0: 1 }, share: { gpu0: 0.5, gpu1: 1, gpu2: 0.5 } }
+  t.same(complaintsOf({ devices, backends: { twice } }), [
+    'backends.twice.share.gpu0: a device that "memory" of this backend does not name',
+    'backends.twice.share.gpu2: the name of one of "devices"',
+  ])
+  t.same(complaintsOf({ backends: { much: { ...external, share: { x: 1.1, y: 0 } } } }), [
+    'backends.much.share.x: a number above 0 and at most 1',
+    'backends.much.share.y: a number above 0 and at most 1',
+  ])
+})
+
+t.test('what is never stopped for another fits in together', async (t) => {
+  const devices = { gpu0: { memory: '8GiB' } }
+  const own = (port: number) => ({ url: `http://127.0.0.1:${port}`, process: command })
+  const kept = { keepLoaded: true }
+  const backends = {
+    a: { ...own(1), ...kept, memory: { gpu0: '5GiB' } },
+    b: { ...external, share: { gpu0: 0.5 } },
+    c: { ...own(2), ...kept, memory: { gpu0: '3GiB' } },
+    d: { ...own(3), memory: { gpu0: '8GiB' } },
+  }
+  const rest =
+    'at most what the other backends that are kept loaded or external leave of devices.gpu0'
+  t.same(complaintsOf({ devices, backends }), [
+    `backends.b.share.gpu0: ${rest}`,
+    `backends.c.memory.gpu0: ${rest}`,
+  ])
+})
+
+t.test('a device whose memory the driver is to tell is one that the driver knows', async (t) => {
+  const devices = { card: { memory: 'auto' }, mine: { memory: 'auto', id: 'GPU-1' } }
+  t.same(complaintsOf({ devices }), ['devices.card.memory: a size like "8GiB"'])
+})
+
 t.test("no two processes share a fixed port on one host, nor take the gateway's own", async (t) => {
   const backends = {
     a: { url: 'http://127.0.0.1:80', process: command },

@@ -38,6 +38,13 @@ t.test('what is missing, or too much, is said', async (t) => {
       'backends.text.docker.container: a name as Docker has them',
     ],
   ]
+  const devices = { gpu0: { memory: '8GiB' } }
+  for (const memory of ['auto', { gpu: '4GiB' }]) {
+    const text = { url, docker: { container: 'a' }, memory }
+    t.same(complaintsOf({ devices, ...backends(text) }), [
+      'backends.text.memory: each card by its name',
+    ])
+  }
   for (const [text, complaint] of rows) t.same(complaintsOf(backends(text)), [complaint])
   t.equal(complaintsOf(backends({ url, docker: { image: 'a', service: 'b' } })).length, 1)
 })

@@ -77,7 +77,7 @@ t.test('an unknown key comes with the nearest known one, or with all', async (t)
     { hint: 'did you mean "concurrency"?' },
   ])
   t.match(faultsOf({ xyzzy: 1 }), [
-    { hint: 'known here: $schema, listen, admin, devices, backends, routes' },
+    { hint: 'known here: $schema, listen, admin, scheduling, devices, backends, routes' },
   ])
 })
 

@@ -27,6 +27,7 @@ t.test('an empty object is a sound file and gets every default', async (t) => {
       trustProxy: [],
     },
     admin: { switchTextModel: false },
+    scheduling: { minResidencyMs: 5_000, patienceMs: 10_000, maxWaitMs: 120_000 },
     devices: [],
     backends: [],
     routes: [],
@@ -42,9 +43,11 @@ t.test('a backend gets every default', async (t) => {
       dialect: 'koboldcpp',
       address: { protocol: 'http:', host: '127.0.0.1', port: 8020, basePath: '' },
       launcher: { kind: 'external' },
-      memory: {},
+      memory: { amounts: {}, anyGpu: undefined, shares: {} },
+      onOverQuota: 'warn',
+      priority: 0,
       concurrency: 1,
-      maxWaiting: 64,
+      queueLimit: 64,
       idleTimeoutMs: 0,
       startTimeoutMs: 600_000,
       stopTimeoutMs: 10_000,
@@ -83,7 +86,7 @@ t.test(
   'backends and devices keep the order of the file, even those named like numbers',
   async (t) => {
     const config = configOf(`{
-    "devices": { "z": { "memory": "auto" }, "0": { "memory": 5 } },
+    "devices": { "z": { "memory": "auto", "id": "GPU-1" }, "0": { "memory": 5 } },
     "backends": { "b": { "url": "http://h" }, "10": { "url": "http://h" }, "2": { "url": "http://h" } }
   }`)
     t.same(
@@ -193,10 +196,10 @@ t.test('keys that objects inherit are names like any other', async (t) => {
                   "b": { "url": "http://h:1", "process": { "command": "x", "env": { "__proto__": "y" } } } },
     "routes": [{ "path": "/", "to": "backend:toString", "header": { "__proto__": "z" } }]
   }`)
-  t.same(Object.entries(config.backends[0]?.memory ?? {}), [['constructor', 5]])
+  t.same(Object.entries(config.backends[0]?.memory.amounts ?? {}), [['constructor', 5]])
   t.same(Object.entries(config.routes[0]?.headers ?? {}), [['__proto__', 'z']])
   t.match(config.backends[1]?.launcher, { kind: 'process' })
-  t.equal(config.backends[1]?.memory.constructor, undefined)
+  t.equal(config.backends[1]?.memory.amounts.constructor, undefined)
   t.notOk('z' in {})
 })
 
@@ -222,4 +225,22 @@ t.test('the message of the error is its formatted faults, a block each', async (
       '    hint: did you mean "port"?\n' +
       `${FILE}:2:33  listen.port: found "x", expected a whole number from 0 to 65535`,
   )
+})
+
+t.test('what a backend needs of the devices is told apart by how it is known', async (t) => {
+  const devices = { gpu0: { memory: '8GiB' }, gpu1: { memory: 'auto' }, ram: { memory: 'auto' } }
+  const memoryOf = (settings: object, listed: object = devices) =>
+    configOf({ devices: listed, backends: { b: { ...external, ...settings } } }).backends[0]?.memory
+  const none = { amounts: {}, anyGpu: undefined, shares: {} }
+  t.same(memoryOf({ memory: { gpu0: 5, ram: 'auto' } }), {
+    ...none,
+    amounts: { gpu0: 5, ram: 'auto' },
+  })
+  t.same(memoryOf({ memory: { gpu: '1KiB' } }), { ...none, anyGpu: 1024 })
+  t.same(memoryOf({ memory: 'auto' }), { ...none, anyGpu: 'auto' })
+  t.same(memoryOf({ memory: 'auto' }, { ram: { memory: 1 } }), {
+    ...none,
+    amounts: { ram: 'auto' },
+  })
+  t.same(memoryOf({ share: { gpu0: 0.5 } }), { ...none, shares: { gpu0: 0.5 } })
 })

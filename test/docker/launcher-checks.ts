@@ -64,7 +64,7 @@ t.test('how a container ended is told in words', async (t) => {
       ['--memory', '96m', '--memory-swap', '96m'],
       [...sample, '--take-memory', '500'],
     ),
-    'it was ended because its container reached its memory limit',
+    'it was ended because its container ran out of memory',
   )
 })
 

@@ -87,7 +87,7 @@ t.test(
       gateway.app.apply(loadConfig(file, {}))
     }
     await switchTo('large')
-    apply({ ...ALLOWED, backends: { ...backends, large: { ...backends.large, maxWaiting: 2 } } })
+    apply({ ...ALLOWED, backends: { ...backends, large: { ...backends.large, queueLimit: 2 } } })
     t.equal(await answering(), 'large')
     const { small, eyes } = backends
     apply({ ...ALLOWED, backends: { small, eyes } })

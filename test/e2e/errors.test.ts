@@ -148,7 +148,7 @@ t.test('a reply that breaks off midway breaks the connection of the client', asy
 t.test('one waiter too many gets 503 with Retry-After', async (t) => {
   const upstream = await startUpstream(t, () => {})
   const gateway = await startGateway(t, {
-    backends: { text: external(upstream.url, { maxWaiting: 0 }) },
+    backends: { text: external(upstream.url, { queueLimit: 0 }) },
   })
   const running = await rawClient(gateway.port)
   running.socket.write(post('/v1/completions', '{}'))

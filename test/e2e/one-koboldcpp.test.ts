@@ -118,7 +118,7 @@ t.test('what was heard once is known when all is down again, also to a next gate
   })
   const before = await allAnswers(gateway)
   await gateway.app.close()
-  const next = await startGateway(t, { backends: ALL }, gateway.folder)
+  const next = await startGateway(t, { backends: ALL }, { folder: gateway.folder })
   const after = await allAnswers(next)
   for (const path of Object.keys(before)) {
     if (!path.endsWith('perf')) t.same(after[path], before[path], path)

@@ -47,7 +47,7 @@ t.test('a line of news holds neither lane nor lease, and is no work', async (t) 
 
 t.test('work over a WebSocket holds its lease and its turn until it is closed', async (t) => {
   const side = await startFarSide(t, answer)
-  const settings = { dialect: 'openai', maxWaiting: 1 }
+  const settings = { dialect: 'openai', queueLimit: 1 }
   const gateway = await startGateway(t, { backends: { text: external(side.url, settings) } })
   const first = await open(t, gateway, '/v1/realtime?model=x')
   t.equal(inFlight(gateway), 1)

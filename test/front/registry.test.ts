@@ -38,7 +38,7 @@ t.test('what another command or address said is not used', async (t) => {
   const changed = backendConfig({ process: { command: 'other', args: ['${port}'] } })
   t.equal(registry.get(changed, PATH), undefined)
   t.equal(registry.get(backendConfig({ dialect: 'koboldcpp' }), PATH), undefined)
-  t.equal(registry.get(backendConfig({ maxWaiting: 3 }), PATH), 1, 'the same backend all the same')
+  t.equal(registry.get(backendConfig({ queueLimit: 3 }), PATH), 1, 'the same backend all the same')
   registry.keep(changed, PATH, 3)
   t.equal(registry.get(changed, '/props'), undefined)
   t.equal(registry.get(TEXT, PATH), undefined)

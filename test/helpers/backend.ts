@@ -3,13 +3,16 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import { Backend } from '../../src/backends/backend.js'
+import { DeviceTurns } from '../../src/backends/device-turns.js'
 import type { Lease, LeaseAsk } from '../../src/backends/lease.js'
 import type { Move, StartReport } from '../../src/backends/recorder.js'
 import { NEXT, type State } from '../../src/backends/states.js'
 import type { BackendConfig } from '../../src/config/config.js'
 import { parseConfig } from '../../src/config/load.js'
 import type { Launcher } from '../../src/launchers/launcher.js'
+import type { Memory } from '../../src/memory/memory.js'
 import { FakeLauncher } from './fake-launcher.js'
+import { makeMemory } from './memory.js'
 import { until } from './until.js'
 
 /** A backend of routes.json by the name `text`, every default filled in. */
@@ -71,6 +74,7 @@ export interface Scene {
   readonly kind?: Launcher['kind']
   readonly drainTimeoutMs?: number
   readonly probe?: Probe
+  readonly memory?: Memory
 }
 
 /** A backend with a fake launcher; when the test ends every gate is opened and it is stopped. */
@@ -90,7 +94,9 @@ export async function stageBackend(t: Test, scene: Scene = {}): Promise<Stage> {
     leftBehind: (_backend: string, cause: unknown) => void leftBehind.push(cause),
   }
   const { drainTimeoutMs = 60_000 } = scene
-  const backend = new Backend(backendConfig(scene.settings), { launcher, recorder, drainTimeoutMs })
+  const parts = { launcher, recorder, drainTimeoutMs, turns: new DeviceTurns([]) }
+  const memory = scene.memory ?? makeMemory(t)
+  const backend = new Backend(backendConfig(scene.settings), { ...parts, memory })
   const state = () => backend.status().state
   const stage: Stage = {
     ...{ backend, launcher, probe, moves, starts, leftBehind, state },

@@ -75,6 +75,7 @@ export class FakeRun implements Run {
 /** A launcher that the test scripts: what a start gives, what a stop waits for, what still lives. */
 export class FakeLauncher implements Launcher {
   readonly kind: Launcher['kind']
+  readonly commandHash = 'fake'
   readonly origin: string
   readonly runs: FakeRun[] = []
   /** What a start, a stop and an adoption wait for. */
@@ -105,8 +106,12 @@ export class FakeLauncher implements Launcher {
     return run
   }
 
-  async start(signal: AbortSignal): Promise<Run> {
+  /** The variables of the last start. */
+  env: Readonly<Record<string, string>> = {}
+
+  async start(signal: AbortSignal, env: Readonly<Record<string, string>> = {}): Promise<Run> {
     this.starts += 1
+    this.env = env
     await this.startGate.pass()
     signal.throwIfAborted()
     if (this.startError) throw this.startError

@@ -23,20 +23,25 @@ export interface Gateway {
   readonly folder: string
 }
 
+export interface Place {
+  /** With that of a gateway which was closed it finds the state of that. */
+  readonly folder?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
 /**
- * A gateway on a free port with this routes.json; closed, with all its backends, when the test ends. With the folder
- * of one that was closed it finds that one's state.
+ * A gateway on a free port with this routes.json; closed, with all its backends, when the test ends.
  */
 export async function startGateway(
   t: Test,
   routes: { readonly listen?: object; readonly [part: string]: unknown },
-  folder = tempFolder(t),
+  { folder = tempFolder(t), env = process.env }: Place = {},
 ): Promise<Gateway> {
   const file = join(folder, 'routes.json')
   // A test machine may be so busy that the gateway would refuse work.
   const listen = { maxEventLoopDelay: 0, ...routes.listen }
   writeFileSync(file, JSON.stringify({ ...routes, listen }))
-  const config = loadConfig(file, process.env)
+  const config = loadConfig(file, env)
   const moves: Move[] = []
   const starts: StartReport[] = []
   const logged: Record<string, unknown>[] = []
@@ -44,7 +49,7 @@ export async function startGateway(
   const stateDir = join(folder, 'state')
   const host = {
     platform: process.platform,
-    env: process.env,
+    env,
     node: process.execPath,
     gatehouse: BUILT_MAIN,
     stateDir,

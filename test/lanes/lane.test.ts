@@ -15,7 +15,7 @@ function enter(lane: Lane, client: string, signal: AbortSignal = stays): Promise
 }
 
 t.test('turns are given up to the limit, and then as others end', async (t) => {
-  const lane = new Lane({ concurrency: 2, maxWaiting: 9 })
+  const lane = new Lane({ concurrency: 2, queueLimit: 9 })
   const [first, second] = [await enter(lane, 'a'), await enter(lane, 'a')]
   const third = enter(lane, 'a')
   t.same([lane.held, lane.waiting], [2, 1])
@@ -27,7 +27,7 @@ t.test('turns are given up to the limit, and then as others end', async (t) => {
 })
 
 t.test('waiting clients take turns, each in its own order', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 9 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 9 })
   const order: string[] = []
   const running = await enter(lane, 'z')
   const waits = ['a1', 'a2', 'a3', 'b1', 'c1'].map(async (name) => {
@@ -41,7 +41,7 @@ t.test('waiting clients take turns, each in its own order', async (t) => {
 })
 
 t.test('one more than may wait is refused at once', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 1 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 1 })
   const running = await enter(lane, 'a')
   const waiting = enter(lane, 'b')
   t.equal(lane.enter('c', stays), undefined)
@@ -51,7 +51,7 @@ t.test('one more than may wait is refused at once', async (t) => {
 })
 
 t.test('where nobody may wait, the lane still gives turns', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 0 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 0 })
   const turn = await enter(lane, 'a')
   t.equal(lane.enter('b', stays), undefined)
   turn.end()
@@ -59,7 +59,7 @@ t.test('where nobody may wait, the lane still gives turns', async (t) => {
 })
 
 t.test('concurrency 0 means that nobody ever waits', async (t) => {
-  const lane = new Lane({ concurrency: 0, maxWaiting: 0 })
+  const lane = new Lane({ concurrency: 0, queueLimit: 0 })
   const turns = await Promise.all(Array.from({ length: 50 }, () => enter(lane, 'a')))
   t.same([lane.held, lane.waiting], [50, 0])
   for (const turn of turns) turn.end()
@@ -67,7 +67,7 @@ t.test('concurrency 0 means that nobody ever waits', async (t) => {
 })
 
 t.test('a turn that is ended twice is given on once', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 9 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 9 })
   const turn = await enter(lane, 'a')
   const [next, last] = [enter(lane, 'b'), enter(lane, 'c')]
   turn.end()
@@ -81,7 +81,7 @@ t.test('a turn that is ended twice is given on once', async (t) => {
 })
 
 t.test('a waiter who leaves is told why, and costs those behind nothing', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 2 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 2 })
   const leaver = new AbortController()
   const running = await enter(lane, 'a')
   const leaving = enter(lane, 'b', leaver.signal)
@@ -95,13 +95,13 @@ t.test('a waiter who leaves is told why, and costs those behind nothing', async 
 })
 
 t.test('whoever has left already does not enter', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 0 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 0 })
   await t.rejects(enter(lane, 'a', AbortSignal.abort(left)), left)
   t.equal(lane.held, 0)
 })
 
 t.test('a client who leaves in the tick of its turn still has the turn to end', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 9 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 9 })
   const leaver = new AbortController()
   const running = await enter(lane, 'a')
   const admitted = enter(lane, 'b', leaver.signal)
@@ -114,7 +114,7 @@ t.test('a client who leaves in the tick of its turn still has the turn to end', 
 })
 
 t.test('a lane that refuses sends away who waits, and those with a turn keep it', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 9 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 9 })
   const running = await enter(lane, 'a')
   const waits = [enter(lane, 'b'), enter(lane, 'b'), enter(lane, 'c')]
   const closing = new Error('closing')
@@ -126,7 +126,7 @@ t.test('a lane that refuses sends away who waits, and those with a turn keep it'
 })
 
 t.test('no wait leaves a listener on its signal', async (t) => {
-  const lane = new Lane({ concurrency: 1, maxWaiting: 9 })
+  const lane = new Lane({ concurrency: 1, queueLimit: 9 })
   const { signal } = new AbortController()
   const running = await enter(lane, 'a', signal)
   const admitted = enter(lane, 'a', signal)
@@ -168,9 +168,9 @@ interface Visitor {
 class Model {
   readonly lane: Lane
   readonly visitors: Visitor[] = []
-  readonly #limits: { readonly concurrency: number; readonly maxWaiting: number }
+  readonly #limits: { readonly concurrency: number; readonly queueLimit: number }
 
-  constructor(limits: { readonly concurrency: number; readonly maxWaiting: number }) {
+  constructor(limits: { readonly concurrency: number; readonly queueLimit: number }) {
     this.#limits = limits
     this.lane = new Lane(limits)
   }
@@ -188,7 +188,7 @@ class Model {
   }
 
   #enter(client: string): void {
-    const full = this.who('waits').length >= this.#limits.maxWaiting && !this.#hasRoom()
+    const full = this.who('waits').length >= this.#limits.queueLimit && !this.#hasRoom()
     const visitor: Visitor = {
       client,
       leaver: new AbortController(),
@@ -242,7 +242,7 @@ class Model {
 }
 
 t.test('whatever comes, ends and leaves, the lane keeps its limits and loses nobody', async () => {
-  const limits = fc.record({ concurrency: fc.nat(3), maxWaiting: fc.nat(5) })
+  const limits = fc.record({ concurrency: fc.nat(3), queueLimit: fc.nat(5) })
   await fc.assert(
     fc.asyncProperty(limits, fc.array(step, { maxLength: 60 }), async (given, steps) => {
       const model = new Model(given)

@@ -1,0 +1,72 @@
+import { abortable } from '../abortable.js'
+import type { Leaving } from '../departure.js'
+import { refusedAt } from './refused-at.js'
+
+/** One who waits until a backend is ready. */
+export interface Waiter {
+  readonly signal: Leaving
+  /** When it began to wait, by `performance.now()`. */
+  readonly askedAtMs: number
+  /** Until when it waits for memory, by the same clock; Infinity: as long as it takes. */
+  readonly untilMs: number
+}
+
+/** Whoever keeps a backend loaded waits for it as long as it takes. */
+export const KEPT: Waiter = {
+  signal: new AbortController().signal,
+  askedAtMs: Number.POSITIVE_INFINITY,
+  untilMs: Number.POSITIVE_INFINITY,
+}
+
+export interface StartingParts {
+  /** The last of those who waited has left. */
+  onAbandoned(): void
+  /** What one is told who waited for memory for too long. */
+  refusal(): Error
+}
+
+/** A start under way, and all who wait for it. */
+export class Starting {
+  readonly #work: Promise<void>
+  readonly #giveUp = new AbortController()
+  readonly #parts: StartingParts
+  readonly #granted = new AbortController()
+  #waiters = 0
+
+  /** `begin` is given a signal that aborts when it is given up, and whom to tell when it waits for nothing but itself. */
+  constructor(
+    begin: (giveUp: AbortSignal, granted: () => void) => Promise<void>,
+    parts: StartingParts,
+  ) {
+    this.#parts = parts
+    this.#work = begin(this.#giveUp.signal, () => this.#granted.abort())
+    this.#work.catch(() => {}) // every waiter hears of it; without one it is in the log
+  }
+
+  /** Settles as the start does; rejects before when the waiter leaves, or has waited for memory for too long. */
+  async join({ signal, untilMs }: Waiter): Promise<void> {
+    this.#waiters += 1
+    try {
+      await abortable(this.#bounded(untilMs), signal)
+    } finally {
+      this.#waiters -= 1
+      if (this.#waiters === 0) this.#parts.onAbandoned()
+    }
+  }
+
+  /** Resolves when it has come to nothing, with this reason for all who wait. */
+  async giveUp(reason: Error): Promise<void> {
+    this.#giveUp.abort(reason)
+    await this.#work.catch(() => {})
+  }
+
+  async #bounded(untilMs: number): Promise<void> {
+    const { signal: granted } = this.#granted
+    if (granted.aborted) return this.#work
+    const over = new AbortController()
+    granted.addEventListener('abort', () => over.abort(), { once: true })
+    const work = this.#work.finally(() => over.abort())
+    await Promise.race([work, refusedAt(untilMs, over.signal, this.#parts.refusal)])
+    return work
+  }
+}

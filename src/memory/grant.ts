@@ -1,0 +1,87 @@
+import type { Amounts } from './amounts.js'
+import type { Tenant } from './plan.js'
+import type { EvictionReason } from './recorder.js'
+
+/** Who holds memory, as the scheduler needs to know it. */
+export interface Holder {
+  readonly name: string
+  /** Never stopped to make room for another. */
+  readonly staysLoaded: boolean
+  /** Whether nobody uses it in this tick; `isYielding`: those who only wait for their turn do not count. */
+  isIdle(isYielding: boolean): boolean
+  /** What it costs that it has to come back: above 0; milliseconds of its start, weighed by how much it is used. */
+  returnCost(): number
+  /** Begins to stop it, in this tick; its grant is released when nothing of it lives. */
+  evict(reason: EvictionReason): void
+}
+
+/** Where a grant stands: its holder loads, may be used, is being stopped, or could not be stopped. */
+type Phase = 'starting' | 'ready' | 'leaving' | 'stuck'
+
+/** Memory that was given to a backend, until it is released. */
+export interface Grant {
+  readonly amounts: Amounts
+  /** The backend answers: from now on it is there for at least the minimum residency. */
+  ready(): void
+  /** Nothing of it lives. Resolves when others may count with the memory: when the driver shows it, in the usual case. */
+  release(): Promise<void>
+  /** Something of it lives on, though it was to end. */
+  stuck(): void
+}
+
+/** What is held by one holder: a reservation with the facts that the plan asks for. */
+export class Reservation {
+  readonly holder: Holder
+  readonly amounts: Amounts
+  /** Resolves when nothing is held any more. */
+  readonly gone: Promise<void>
+  readonly #ran: boolean
+  #phase: Phase = 'starting'
+  #readyAtMs = 0
+  #end = () => {}
+
+  /** `ran`: it has loaded already, under an earlier gateway. */
+  constructor(holder: Holder, amounts: Amounts, ran: boolean) {
+    this.holder = holder
+    this.amounts = amounts
+    this.#ran = ran
+    this.gone = new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
+
+  end(): void {
+    this.#end()
+  }
+
+  /** It has loaded what it needs. */
+  get hasLoaded(): boolean {
+    return this.#ran || this.#phase !== 'starting'
+  }
+
+  ready(nowMs: number): void {
+    this.#phase = 'ready'
+    this.#readyAtMs = nowMs
+  }
+
+  leave(): void {
+    this.#phase = 'leaving'
+  }
+
+  stuck(): void {
+    this.#phase = 'stuck'
+  }
+
+  /** When it is no longer too young to be stopped; undefined where that is no question of time. */
+  oldAtMs(minResidencyMs: number): number | undefined {
+    return this.#phase === 'ready' ? this.#readyAtMs + minResidencyMs : undefined
+  }
+
+  is(nowMs: number, minResidencyMs: number, isYielding: boolean): Tenant['is'] {
+    const { holder } = this
+    if (this.#phase === 'leaving') return 'leaving'
+    if (this.#phase === 'stuck' || holder.staysLoaded) return 'fixed'
+    if (this.#phase === 'starting' || !holder.isIdle(isYielding)) return 'busy'
+    return nowMs < this.#readyAtMs + minResidencyMs ? 'young' : 'idle'
+  }
+}

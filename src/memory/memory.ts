@@ -1,0 +1,283 @@
+import type { BackendConfig, DeviceConfig, SchedulingConfig } from '../config/config.js'
+import { gpuNumber } from '../config/config.js'
+import { type Amounts, isEmpty, known, shortage, sum } from './amounts.js'
+import { BackendMemory, type BackendMemoryParts } from './backend-memory.js'
+import { type Clock, SYSTEM_CLOCK } from './devices/clock.js'
+import { Gauge } from './devices/gauge.js'
+import type { DeviceSource } from './devices/reading.js'
+import { holdersText } from './explain.js'
+import type { Learned } from './learned.js'
+import { Meter } from './meter.js'
+import { type Device, needsMemory, placementsOf } from './needs.js'
+import type { MemoryRecorder } from './recorder.js'
+import { type DeviceFacts, othersOf, roomOf, totalOf } from './room.js'
+import { Scheduler } from './scheduler.js'
+import { SETTLE_MS, settle } from './settle.js'
+import { MemoryShortage } from './shortage.js'
+
+export interface MemoryConfigs {
+  readonly devices: readonly DeviceConfig[]
+  readonly scheduling: SchedulingConfig
+  readonly backends: readonly BackendConfig[]
+}
+
+export interface MemoryParts {
+  readonly sources: readonly DeviceSource[]
+  readonly learned: Learned
+  readonly recorder: MemoryRecorder
+  readonly onWarning: (text: string) => void
+  readonly onInfo: (text: string) => void
+  readonly clock?: Clock
+}
+
+/** One device now: bytes, undefined where nobody tells. */
+export interface DeviceStatus {
+  readonly name: string
+  /** What its driver calls it; undefined: it does not tell of it. */
+  readonly model: string | undefined
+  readonly totalBytes: number | undefined
+  readonly usedBytes: number | undefined
+  readonly reservedBytes: number
+  /** What other programs hold. */
+  readonly othersBytes: number | undefined
+  readonly keepFreeBytes: number
+}
+
+/** One backend that waits for memory. */
+export interface MemoryWait {
+  readonly backend: string
+  readonly waitedMs: number
+  readonly priority: number
+  /** What would do for it: bytes by device. */
+  readonly needs: readonly Amounts[]
+  /** Who must come to rest or end before it can have that. */
+  readonly behind: readonly string[]
+}
+
+/** The memory of all devices, and who of the backends has it. */
+export class Memory {
+  readonly scheduler: Scheduler
+  readonly meter: Meter
+  readonly #gauge: Gauge
+  readonly #parts: MemoryParts
+  readonly #closing = new AbortController()
+  readonly #backends = new Set<BackendMemory>()
+  #config: MemoryConfigs
+
+  constructor(config: MemoryConfigs, parts: MemoryParts) {
+    const { clock = SYSTEM_CLOCK, sources, onWarning, onInfo } = parts
+    this.#config = config
+    this.#parts = parts
+    const expectsGpu = config.devices.some(isAutoCard)
+    this.#gauge = new Gauge({ sources, clock, expectsGpu, onWarning, onInfo })
+    this.meter = new Meter(this.#gauge, config.devices, () => this.#measured())
+    this.scheduler = new Scheduler({
+      clock,
+      limits: config.scheduling,
+      room: () => this.#room(),
+      seen: (name) => this.meter.held(name).seen,
+      settled: (name) => this.#settled(name),
+    })
+    this.setPace()
+  }
+
+  get maxWaitMs(): number {
+    return this.#config.scheduling.maxWaitMs || Number.POSITIVE_INFINITY
+  }
+
+  get learned(): Learned {
+    return this.#parts.learned
+  }
+
+  get recorder(): MemoryRecorder {
+    return this.#parts.recorder
+  }
+
+  /** The memory of one backend, for as long as that is in the configuration. */
+  of(parts: Omit<BackendMemoryParts, 'memory'>): BackendMemory {
+    return new BackendMemory({ ...parts, memory: this })
+  }
+
+  /** Something begins or ends: the devices are read often until it is over. */
+  begin(backend: BackendMemory): void {
+    this.#backends.add(backend)
+    this.setPace()
+  }
+
+  end(backend: BackendMemory): void {
+    this.#backends.delete(backend)
+    this.setPace()
+  }
+
+  /** How often the devices are read follows from what is going on. */
+  setPace(): void {
+    const isMoving = [...this.#backends].some((backend) => backend.isMoving)
+    const isBusy = isMoving || this.scheduler.isAnybodyWaiting
+    if (this.#config.devices.length === 0) this.#gauge.watch('off')
+    else this.#gauge.watch(isBusy ? 'fast' : 'slow')
+  }
+
+  configure(config: MemoryConfigs): void {
+    this.#config = config
+    this.meter.configure(config.devices)
+    this.scheduler.configure(config.scheduling)
+    this.setPace()
+  }
+
+  /** The devices with what is known of them. */
+  devices(): Device[] {
+    return this.#config.devices.map((device) => ({
+      name: device.name,
+      isGpu: gpuNumber(device.name) !== undefined,
+      totalBytes: totalOf(this.#facts(device)),
+    }))
+  }
+
+  /** Those placements that could ever be granted. Throws a MemoryShortage: none could. */
+  possible(placements: readonly Amounts[]): Amounts[] {
+    const most = this.#most()
+    const possible = placements.filter((amounts) => isEmpty(shortage(known(amounts, most), most)))
+    const [first] = placements
+    if (possible.length === 0 && first) throw new MemoryShortage(first, most)
+    return possible
+  }
+
+  /** The most that a backend could have of a device if all others that may be stopped were; 0: no limit is known. */
+  mostFor(name: string, device: string): number {
+    const kept = this.#config.backends.filter((one) => one.keepLoaded && one.name !== name)
+    const held = kept.map((one) => Number(one.memory.amounts[device]) || 0)
+    return Math.max(
+      0,
+      (this.#most()[device] ?? 0) - held.reduce((total, bytes) => total + bytes, 0),
+    )
+  }
+
+  /** Who besides this backend holds what of these devices, in words for a client. */
+  explain(devices: readonly string[], besides: string): string {
+    const others = this.statuses().map(({ name, othersBytes }) => [name, othersBytes ?? 0])
+    const tenants = this.scheduler.tenants().filter(({ name }) => name !== besides)
+    return holdersText(devices, { tenants, others: Object.fromEntries(others) })
+  }
+
+  /** What is held on a device by whom, the largest first: for people. */
+  statuses(): DeviceStatus[] {
+    const reservations = [...this.scheduler.reserved().values()]
+    const reserved = sum([...reservations.map(({ amounts }) => amounts), this.#outside()])
+    return this.#config.devices.map((device) => {
+      const facts = this.#facts(device)
+      const { reading } = facts
+      return {
+        name: device.name,
+        model: this.meter.reading(device.name)?.name,
+        totalBytes: totalOf(facts),
+        usedBytes: reading?.usedBytes,
+        reservedBytes: reserved[device.name] ?? 0,
+        othersBytes: reading && othersOf(facts),
+        keepFreeBytes: device.keepFreeBytes,
+      }
+    })
+  }
+
+  /** Those who wait, in the order in which they are to have memory. */
+  waiting(): MemoryWait[] {
+    const now = (this.#parts.clock ?? SYSTEM_CLOCK).now()
+    return this.scheduler.waiting().map((ask) => {
+      const planned = this.scheduler.foresee(ask)
+      return {
+        backend: ask.holder.name,
+        waitedMs: Math.max(0, Math.round(now - ask.askedAtMs)),
+        priority: ask.priority,
+        needs: ask.placements,
+        behind: 'names' in planned ? planned.names : [],
+      }
+    })
+  }
+
+  /** Nobody waits for a driver any more; resolves when what was learned is written down. */
+  async close(): Promise<void> {
+    this.scheduler.close()
+    this.#closing.abort()
+    this.#gauge.close()
+    await this.#parts.learned.close()
+  }
+
+  #measured(): void {
+    for (const backend of this.#backends) backend.measured()
+    if (this.scheduler.isAnybodyWaiting) this.scheduler.look()
+  }
+
+  async #settled(name: string): Promise<void> {
+    const devices = Object.keys(this.scheduler.reserved().get(name)?.amounts ?? {})
+    const usedBesides = (device: string) => {
+      const used = this.meter.reading(device)?.usedBytes ?? 0
+      return used - this.#countedOn(device, name)
+    }
+    const ask = { devices, usedBesides, signal: this.#closing.signal }
+    if (await settle(this.meter, name, ask)) return
+    this.#parts.recorder.slowToReturn({ backend: name, afterMs: SETTLE_MS })
+  }
+
+  /**
+   * How much of what the driver calls used is of those who have a reservation there. Where it does not tell of one
+   * that has loaded, that one holds what it was given.
+   */
+  #countedOn(device: string, besides?: string): number {
+    let total = 0
+    for (const [name, { amounts, hasLoaded }] of this.scheduler.reserved()) {
+      const reserved = amounts[device] ?? 0
+      if (reserved === 0 || name === besides) continue
+      total += this.meter.held(name).counted[device] ?? (hasLoaded ? reserved : 0)
+    }
+    return total
+  }
+
+  /** What all backends together could have at best: with no other program on the devices. */
+  #most(): Amounts {
+    const outside = this.#outside()
+    const known = this.#config.devices.flatMap((device) => {
+      const total = totalOf(this.#facts(device))
+      const most = (total ?? 0) - device.keepFreeBytes - (outside[device.name] ?? 0)
+      return total === undefined ? [] : [[device.name, most] as const]
+    })
+    return Object.fromEntries(known)
+  }
+
+  #room(): Amounts {
+    const outside = this.#outside()
+    const room: Record<string, number> = {}
+    for (const device of this.#config.devices) {
+      const bytes = roomOf(this.#facts(device))
+      if (bytes !== undefined) room[device.name] = bytes - (outside[device.name] ?? 0)
+    }
+    return room
+  }
+
+  #facts({ name, memoryBytes, keepFreeBytes }: DeviceConfig): DeviceFacts {
+    return {
+      memoryBytes,
+      keepFreeBytes,
+      reading: this.meter.reading(name),
+      heldBytes: this.#countedOn(name),
+      outsideBytes: this.#outside()[name] ?? 0,
+    }
+  }
+
+  /** What is set aside for backends that somebody else runs. */
+  #outside(): Amounts {
+    const external = this.#config.backends.filter(({ launcher }) => launcher.kind === 'external')
+    const devices = this.#config.devices.map(({ name, memoryBytes }) => ({
+      name,
+      isGpu: false,
+      totalBytes: memoryBytes === 'auto' ? this.meter.reading(name)?.totalBytes : memoryBytes,
+    }))
+    return sum(
+      external.flatMap(({ memory }) =>
+        needsMemory(memory) ? placementsOf(memory, devices, () => 0).slice(0, 1) : [],
+      ),
+    )
+  }
+}
+
+function isAutoCard({ name, memoryBytes }: DeviceConfig): boolean {
+  return memoryBytes === 'auto' && name !== 'ram'
+}
