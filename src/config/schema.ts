@@ -131,7 +131,7 @@ const device = Type.Object(
       term.text({
         examples: ['GPU-2b1d8ee4'],
         description:
-          "Which device is meant, by the driver's own word: the UUID of a card or the begin of it, or its PCI address. Left out: `gpu0` is the first card that the driver lists, `gpu1` the next, and `ram` the main memory.",
+          "Which device is meant, by the driver's own word: the UUID of an NVIDIA card or the begin of it, or the PCI address of an AMD card. Left out: `gpu0` is the first card that the driver lists, `gpu1` the next, and `ram` the main memory.",
       }),
     ),
   },

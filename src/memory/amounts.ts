@@ -19,11 +19,18 @@ export function most(a: Amounts, b: Amounts): Amounts {
   )
 }
 
-/** What `wanted` has beyond `given`, by device; empty when nothing is short. */
-export function shortage(wanted: Amounts, given: Amounts): Record<string, number> {
-  const short = Object.entries(wanted).map(
-    ([device, bytes]) => [device, bytes - (given[device] ?? 0)] as const,
+/** What is in `a`, by device no more than in `b`, where that has it. */
+export function least(a: Amounts, b: Amounts): Amounts {
+  return Object.fromEntries(
+    Object.entries(a).map(([device, bytes]) => [device, Math.min(bytes, b[device] ?? bytes)]),
   )
+}
+
+/** What `wanted` has beyond `given`, by device; empty when nothing is short. Who wants nothing lacks nothing. */
+export function shortage(wanted: Amounts, given: Amounts): Record<string, number> {
+  const short = Object.entries(wanted)
+    .filter(([, bytes]) => bytes > 0)
+    .map(([device, bytes]) => [device, bytes - (given[device] ?? 0)] as const)
   return Object.fromEntries(short.filter(([, bytes]) => bytes > 0))
 }
 

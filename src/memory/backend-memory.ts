@@ -47,6 +47,8 @@ export class BackendMemory {
   #grant: Grant | undefined
   #grantedAtMs = 0
   #ranOut = false
+  /** What it holds before its first request is not all that it will. */
+  #hasServed = false
   /** It begins or ends, so that what the devices say changes. */
   isMoving = false
 
@@ -129,7 +131,9 @@ export class BackendMemory {
 
   /** A request was let in. */
   used(): void {
-    if (this.isCounted) this.#uses.add(performance.now())
+    if (!this.isCounted) return
+    this.#uses.add(performance.now())
+    this.#hasServed = true
   }
 
   /** Resolves when it has its memory. Rejects with the signal's reason, or with a StartFailure: it can never have it. */
@@ -185,6 +189,7 @@ export class BackendMemory {
     this.#quota.ended(memory.meter.held(this.#holder.name).seen, this.amounts)
     const grant = this.#grant
     this.#grant = undefined
+    this.#hasServed = false
     if (grant) {
       this.#moves(true)
       await grant.release()
@@ -223,9 +228,25 @@ export class BackendMemory {
     for (const [device, bytes] of Object.entries(seen)) {
       if (commandHash !== undefined) memory.learned.held(commandHash, this.#lessonOf(device), bytes)
     }
+    if (this.#hasServed) this.#grant?.shrink(this.#learnedOf(seen))
     if (this.#quota.isExceeded(seen, this.amounts) && config.onOverQuota === 'stop') {
       this.#holder.evict('quota')
     }
+  }
+
+  /** What it is expected to hold, of the devices on which that is to be learned and was seen in this run. */
+  #learnedOf(seen: Amounts): Amounts {
+    const { memory, config, commandHash = '' } = this.#parts
+    const { amounts, anyGpu } = config.memory
+    const isLearned = (device: string) =>
+      device === this.#card ? anyGpu === 'auto' : amounts[device] === 'auto'
+    const lesson = memory.learned.of(commandHash)
+    const facts = { weightBytes: 0, mostBytes: Number.POSITIVE_INFINITY }
+    return Object.fromEntries(
+      Object.keys(seen)
+        .filter(isLearned)
+        .map((device) => [device, estimate(lesson, this.#lessonOf(device), facts)]),
+    )
   }
 
   /** The card that was chosen for it. */

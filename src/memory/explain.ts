@@ -30,7 +30,7 @@ export function holdersText(devices: readonly string[], { tenants, others }: Sce
         return `${name} holds ${sizeText(amounts[device] ?? 0)} of ${device} (${STANDS[is]})`
       }),
     ...((others[device] ?? 0) > 0
-      ? [`other programs hold ${sizeText(others[device] ?? 0)} of ${device}`]
+      ? [`other programs and the driver hold ${sizeText(others[device] ?? 0)} of ${device}`]
       : []),
   ])
   return parts.join('; ') || 'nobody holds any of it'

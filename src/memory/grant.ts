@@ -21,6 +21,8 @@ type Phase = 'starting' | 'ready' | 'leaving' | 'stuck'
 /** Memory that was given to a backend, until it is released. */
 export interface Grant {
   readonly amounts: Amounts
+  /** It turned out to need no more than this: the rest is for others. */
+  shrink(amounts: Amounts): void
   /** The backend answers: from now on it is there for at least the minimum residency. */
   ready(): void
   /** Nothing of it lives. Resolves when others may count with the memory: when the driver shows it, in the usual case. */
@@ -32,13 +34,13 @@ export interface Grant {
 /** What is held by one holder: a reservation with the facts that the plan asks for. */
 export class Reservation {
   readonly holder: Holder
-  readonly amounts: Amounts
-  /** Resolves when nothing is held any more. */
-  readonly gone: Promise<void>
+  amounts: Amounts
+  /** Resolves with true when nothing is held any more, or with false: it could not be stopped. */
+  readonly gone: Promise<boolean>
   readonly #ran: boolean
   #phase: Phase = 'starting'
   #readyAtMs = 0
-  #end = () => {}
+  #end = (_isGone: boolean) => {}
 
   /** `ran`: it has loaded already, under an earlier gateway. */
   constructor(holder: Holder, amounts: Amounts, ran: boolean) {
@@ -51,7 +53,7 @@ export class Reservation {
   }
 
   end(): void {
-    this.#end()
+    this.#end(true)
   }
 
   /** It has loaded what it needs. */
@@ -70,6 +72,7 @@ export class Reservation {
 
   stuck(): void {
     this.#phase = 'stuck'
+    this.#end(false)
   }
 
   /** When it is no longer too young to be stopped; undefined where that is no question of time. */

@@ -30,7 +30,7 @@ export type Plan =
   /** Nobody's leaving would help: somebody unknown holds the memory. */
   | { readonly do: 'stuck'; readonly amounts: Amounts }
 
-const BEST_FIRST = ['grant', 'evict', 'wait', 'stuck'] as const
+const BEST_FIRST = ['grant', 'wait for those leaving', 'evict', 'wait', 'stuck'] as const
 
 /**
  * What to do about one who waits: pure. `room` is what the devices have for all tenants together, by device; a
@@ -41,10 +41,14 @@ export function plan(ask: Ask, room: Amounts, tenants: readonly Tenant[]): Plan 
   const costOf = (one: Plan) =>
     'names' in one ? one.names.reduce((total, name) => total + (costs.get(name) ?? 0), 0) : 0
   const plans = ask.placements.map((amounts) => planFor(amounts, room, tenants))
-  const [first] = plans.sort(
-    (a, b) => BEST_FIRST.indexOf(a.do) - BEST_FIRST.indexOf(b.do) || costOf(a) - costOf(b),
-  )
+  const [first] = plans.sort((a, b) => rankOf(a) - rankOf(b) || costOf(a) - costOf(b))
   return first ?? { do: 'grant', amounts: {} }
+}
+
+/** Where enough leaves on one card, nobody is stopped on another. */
+function rankOf(one: Plan): number {
+  const isLeaving = one.do === 'wait' && one.names.length === 0
+  return BEST_FIRST.indexOf(isLeaving ? 'wait for those leaving' : one.do)
 }
 
 function planFor(amounts: Amounts, room: Amounts, tenants: readonly Tenant[]): Plan {

@@ -1,6 +1,6 @@
 import { abortable } from '../abortable.js'
 import type { Leaving } from '../departure.js'
-import { type Amounts, isEmpty, known, most, shortage, sum } from './amounts.js'
+import { type Amounts, isEmpty, known, least, most, shortage, sum } from './amounts.js'
 import type { Clock } from './devices/clock.js'
 import { type Grant, type Holder, Reservation } from './grant.js'
 import { Line, type MemoryAsk, type Waiting } from './line.js'
@@ -114,7 +114,7 @@ export class Scheduler {
 
   /**
    * Stops the cheapest idle holder of any of these devices, and resolves when its memory is back; false: there is
-   * none.
+   * none, or it could not be stopped.
    */
   async freeOne(devices: readonly string[], reason: EvictionReason): Promise<boolean> {
     const isOfUse = ({ is, amounts }: Tenant) =>
@@ -125,8 +125,7 @@ export class Scheduler {
     const reservation = cheapest && this.#reservations.get(cheapest.name)
     if (!reservation) return false
     this.#evict(reservation.holder.name, reason)
-    await reservation.gone
-    return true
+    return reservation.gone
   }
 
   /** Whether new requests for this one must let an older ask for its memory go first. */
@@ -144,11 +143,14 @@ export class Scheduler {
     this.#mustLookAgain = true
     if (this.#isLooking) return
     this.#isLooking = true
-    while (this.#mustLookAgain) {
-      this.#mustLookAgain = false
-      this.#decide()
+    try {
+      while (this.#mustLookAgain) {
+        this.#mustLookAgain = false
+        this.#decide()
+      }
+    } finally {
+      this.#isLooking = false
     }
-    this.#isLooking = false
   }
 
   configure(limits: SchedulerLimits): void {
@@ -169,11 +171,12 @@ export class Scheduler {
     const promised: Tenant[] = []
     const yielding = new Set<string>()
     for (const waiting of this.#line.inOrder(now, patienceMs)) {
-      const { ask } = waiting
+      const { ask, signal } = waiting
+      if (signal.aborted) continue // it left because another was stopped just now
       const planned = plan(ask, this.#parts.room(), [...this.#tenants(), ...promised])
       this.#act(waiting, planned)
       const isOverdue = now >= ask.askedAtMs + patienceMs
-      for (const name of isOverdue ? inTheWay(planned) : []) yielding.add(name)
+      for (const name of inTheWay(planned, isOverdue)) yielding.add(name)
       const isNext = isOverdue || waiting.hasClaim
       if (isNext && stillWaits(planned)) promised.push(promiseOf(ask, planned.amounts))
     }
@@ -208,7 +211,12 @@ export class Scheduler {
     this.#reservations.set(name, reservation)
     const isOurs = () => this.#reservations.get(name) === reservation
     return {
-      amounts,
+      get amounts() {
+        return reservation.amounts
+      },
+      shrink: (to) => {
+        reservation.amounts = least(reservation.amounts, to)
+      },
       ready: () => {
         reservation.ready(this.#parts.clock.now())
         this.look()
@@ -220,7 +228,10 @@ export class Scheduler {
         reservation.end()
         this.look()
       },
-      stuck: () => reservation.stuck(),
+      stuck: () => {
+        reservation.stuck()
+        this.look()
+      },
     }
   }
 
@@ -238,7 +249,7 @@ export class Scheduler {
   /** Time alone makes the young old, and the patient impatient. */
   #lookWhenTimeIsUp(now: number): void {
     this.#callOff()
-    if (this.#line.size === 0) return
+    if (this.#line.size === 0 || this.#isClosing) return
     const { minResidencyMs, patienceMs } = this.#limits
     const times = [...this.#reservations.values()].map((one) => one.oldAtMs(minResidencyMs) ?? now)
     times.push(...this.waiting().map(({ askedAtMs }) => askedAtMs + patienceMs))
@@ -252,9 +263,9 @@ function stillWaits({ do: what }: Plan): boolean {
   return what === 'wait' || what === 'evict'
 }
 
-/** Who must come to rest before it can be stopped for the one who waits. */
-function inTheWay(planned: Plan): readonly string[] {
-  return planned.do === 'wait' ? planned.names : []
+/** Who must come to rest before it can be stopped for one whose patience is over. */
+function inTheWay(planned: Plan, isOverdue: boolean): readonly string[] {
+  return planned.do === 'wait' && isOverdue ? planned.names : []
 }
 
 function promiseOf(ask: MemoryAsk, amounts: Amounts): Tenant {

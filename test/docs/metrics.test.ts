@@ -1,10 +1,12 @@
 import type { MetricObject } from 'prom-client'
 import t from 'tap'
+import { createMemoryMetrics } from '../../src/metrics/memory.js'
 import { Metrics } from '../../src/metrics/metrics.js'
 import { codesOf, sectionOf, tableOf } from './markdown.js'
 
 const METRICS = 'docs/metrics.md'
 const { registry } = new Metrics('0.0.0-test', () => [])
+createMemoryMetrics(registry, { devices: () => [], backends: () => [] })
 
 t.test('docs/metrics.md lists what /metrics exports: names, types, labels and help', async (t) => {
   const exported = await registry.metrics()

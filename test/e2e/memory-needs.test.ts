@@ -48,7 +48,10 @@ t.test('what cannot be helped is told with who holds what', async (t) => {
   const { gateway } = await stage(t, { cards, backends: { low } })
   const { status, text } = await ask(gateway, 'low')
   t.equal(status, 503)
-  t.match(text, /ran out of memory when it started.*other programs hold 500MiB of gpu0/)
+  t.match(
+    text,
+    /ran out of memory when it started.*other programs and the driver hold 500MiB of gpu0/,
+  )
   t.equal(stateOf(gateway, 'low'), 'failed')
   await until('nothing is held', () => isEmpty(gateway))
 })

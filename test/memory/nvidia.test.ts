@@ -43,6 +43,17 @@ t.test('cards are told with their memory, and with each process that computes on
   t.end()
 })
 
+t.test('a real H200 tells of two programs what they hold, contexts included', (t) => {
+  const [idle] = readingsFrom('h200-580-idle')
+  t.equal((idle?.usedBytes ?? 0) / MIB, 143771 - 143156, 'the driver keeps something for itself')
+  t.same(mib(idle?.byPid), {})
+  t.same(mib(readingsFrom('h200-580-one')[0]?.byPid), { 491: 21106 })
+  const [two] = readingsFrom('h200-580-two')
+  t.same(mib(two?.byPid), { 491: 21106, 577: 41586 })
+  t.equal((two?.usedBytes ?? 0) / MIB, 143771 - 80450)
+  t.end()
+})
+
 t.test('what the driver keeps for itself is in use, since no program can have it', (t) => {
   const used = readingsFrom('a6000-550-idle').map(({ usedBytes }) => usedBytes / MIB)
   t.same(used, [46068 - 45442, 46068 - 45442])

@@ -15,6 +15,7 @@ const mount = { origin: 'http://127.0.0.1:1', basePath: '', prefix: '' }
 const headOf = (type: string) =>
   readReplyHead([Buffer.from('content-type'), Buffer.from(type)], {
     requestId: '1',
+    queue: undefined,
     backend: 'text',
     mount,
   })
