@@ -112,7 +112,9 @@ export class DockerLauncher implements Launcher {
       isTerminal: container.Config.Tty,
       since: Math.max(begun, since),
     })
-    const origin = originOf(address, container, networkInterfaces())
+    // Elsewhere containers live in a machine of their own, whose networks only look like ours.
+    const interfaces = this.#host.platform === 'linux' ? networkInterfaces() : {}
+    const origin = originOf(address, container, interfaces)
     return new DockerRun({ engine, container, origin, output, log, mask: createMask(NO_WORDS) })
   }
 }
