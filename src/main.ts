@@ -39,6 +39,8 @@ async function execute(command: Command): Promise<void> {
       })
     case 'sample-backend':
       return (await import('./sample/main.js')).runSampleBackend(command.argv)
+    case 'socket-proxy':
+      return (await import('./socket-proxy/main.js')).runSocketProxy(command.argv)
     case 'run':
       return closeOnSignals(await (await import('./cli/run.js')).run(command.options, around()))
   }

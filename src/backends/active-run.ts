@@ -80,7 +80,6 @@ export class ActiveRun {
 
   /** Resolves with whether it ends by itself within `ms` milliseconds. */
   async endedWithin(ms: number): Promise<boolean> {
-    if (this.run.pid === undefined) return false // of what somebody else runs no end is told
     let ended = false
     const end = this.run.exited.then(() => {
       ended = true

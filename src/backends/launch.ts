@@ -4,7 +4,7 @@ import { type Launcher, type Run, StartFailure } from '../launchers/launcher.js'
 import { probeOnce, waitUntilReady } from './readiness.js'
 import { StartDeadline } from './start-deadline.js'
 
-/** An adopted run need not load anything: it answers soon, or is of no use. */
+/** An adopted process need not load anything: it answers soon, or is of no use. */
 const CONFIRM_MS = 10_000
 
 export interface LaunchAsk {
@@ -62,7 +62,9 @@ async function launchOnce(
 
 /** Resolves once a run that was taken over answers as its dialect demands; rejects with a StartFailure. */
 export async function confirm(run: Run, ask: Omit<LaunchAsk, 'env'>): Promise<void> {
-  const config = { ...ask.config, startTimeoutMs: CONFIRM_MS }
+  // A container may have been started a moment ago, by whoever started us, and be loading still.
+  const mayLoad = ask.config.launcher.kind === 'docker'
+  const config = mayLoad ? ask.config : { ...ask.config, startTimeoutMs: CONFIRM_MS }
   const start = async () => run
   const launcher = { kind: 'process', commandHash: undefined, start, adopt: start } as const
   await launchOnce(launcher, { ...ask, config, env: {} }, { own: () => {} })

@@ -9,7 +9,7 @@ export type Command =
   | { readonly name: 'check' | 'routes'; readonly configFile: string }
   | { readonly name: 'logs'; readonly options: LogsOptions }
   | { readonly name: 'status'; readonly options: StatusOptions }
-  | { readonly name: 'sample-backend'; readonly argv: readonly string[] }
+  | { readonly name: 'sample-backend' | 'socket-proxy'; readonly argv: readonly string[] }
   | { readonly name: 'help' | 'version' }
 
 export interface RunOptions {
@@ -62,7 +62,10 @@ const OPTIONS = {
 
 /** Reads the words after the program's name. Throws a UsageError. */
 export function parseCommand(argv: readonly string[]): Command {
-  if (argv[0] === 'sample-backend') return { name: 'sample-backend', argv: argv.slice(1) }
+  const [first] = argv
+  if (first === 'sample-backend' || first === 'socket-proxy') {
+    return { name: first, argv: argv.slice(1) }
+  }
   const { values, positionals } = parseWords(argv)
   if (values.help) return { name: 'help' }
   if (values.version) return { name: 'version' }

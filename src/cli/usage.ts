@@ -9,6 +9,7 @@ Commands
   logs NAME [--follow]    show what a backend printed last, secrets masked
   status [--json|--watch] show devices, backends and who waits, of the gateway that runs
   sample-backend          run the bundled stand-in for KoboldCpp (sample-backend --help)
+  socket-proxy            let a gateway use labelled containers, and nothing else (socket-proxy --help)
 
 Options
   -c, --config FILE       the configuration (default: routes.json)

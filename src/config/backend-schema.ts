@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { BODIES, DIALECT_NAMES, WORKLOADS } from './config.js'
+import { docker } from './docker-schema.js'
 import * as term from './terms.js'
 
 const HEARTBEATS = ['events', 'json', 'off'] as const
@@ -92,6 +93,7 @@ export const backend = Type.Object(
       }),
     ),
     process: Type.Optional(process),
+    docker: Type.Optional(docker),
     memory: term.memory({
       description:
         'How much memory it holds while it runs, by device: `{"gpu0": "5GiB", "ram": "2GiB"}`. `"gpu"` as a device is any one card that has room: the backend is then limited to it by `CUDA_VISIBLE_DEVICES` or `HIP_VISIBLE_DEVICES`. `"auto"` as an amount is learned: at first what the model files in its arguments weigh and a margin, then the most it was seen to hold. `"auto"` alone is `{"gpu": "auto"}`, or `{"ram": "auto"}` where no card is listed.',

@@ -14,6 +14,7 @@ export function checkAddresses({ backends, listen }: Settings, report: Report): 
     const path = ['backends', name]
     checkPresence(backend, path, report)
     checkUrl(backend, path, report)
+    if (backend.url === undefined && !backend.process) continue
     if (report.isFaulty([...path, 'url'])) continue
     const address = toAddress(backend.url, backend.process !== undefined)
     checkPortIsKnown(backend, address, { path, report })
@@ -23,11 +24,12 @@ export function checkAddresses({ backends, listen }: Settings, report: Report): 
 }
 
 function checkPresence(backend: BackendSettings, path: Path, report: Report): void {
-  if (backend.url !== undefined || backend.process !== undefined) return
+  if (backend.url !== undefined || backend.process || backend.docker) return
   if (report.isFaulty([...path, 'url']) || report.isFaulty([...path, 'process'])) return
   report.fault({
     path: [...path, 'url'],
-    expected: 'a "url" (somebody else starts it) or a "process" (the gateway starts it)',
+    expected:
+      'a "url" (somebody else starts it), a "process", or a "docker" (the gateway starts it)',
   })
 }
 

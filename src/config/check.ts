@@ -1,4 +1,5 @@
 import { checkAddresses } from './check-addresses.js'
+import { checkDocker } from './check-docker.js'
 import { checkMemory } from './check-memory.js'
 import { checkModels } from './check-models.js'
 import { checkNames } from './check-names.js'
@@ -10,6 +11,7 @@ import type { Settings } from './schema.js'
 /** Reports what no single place shows: names that do not resolve, ports used twice, memory short. */
 export function crossCheck(settings: Settings, report: Report): void {
   checkAddresses(settings, report)
+  checkDocker(settings, report)
   checkMemory(settings, report)
   checkRoutes(settings, report)
   checkNames(settings, report)

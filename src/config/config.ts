@@ -154,7 +154,7 @@ export interface TimeoutsConfig {
   readonly bodyIdleMs: number
 }
 
-export type LauncherConfig = ProcessLauncherConfig | ExternalLauncherConfig
+export type LauncherConfig = ProcessLauncherConfig | DockerLauncherConfig | ExternalLauncherConfig
 
 export interface ProcessLauncherConfig {
   readonly kind: 'process'
@@ -167,6 +167,17 @@ export interface ProcessLauncherConfig {
   /** Values that came from the environment by `${env:NAME}`: masked wherever its output is shown. */
   readonly secrets: readonly string[]
 }
+
+/** A container that exists already, started and stopped over the Engine API. */
+export interface DockerLauncherConfig {
+  readonly kind: 'docker'
+  readonly container: ContainerChoice
+}
+
+/** A container by its name, or by its service in a compose project; without a project, in the only one that has it. */
+export type ContainerChoice =
+  | { readonly name: string; readonly service?: never; readonly project?: never }
+  | { readonly service: string; readonly project: string | undefined; readonly name?: never }
 
 /** A backend that somebody else starts; it is only routed to. */
 export interface ExternalLauncherConfig {

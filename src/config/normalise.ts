@@ -7,6 +7,7 @@ import {
   type BackendConfig,
   type Bodies,
   type Config,
+  type ContainerChoice,
   type DeviceConfig,
   type DialectName,
   type LauncherConfig,
@@ -16,6 +17,7 @@ import {
   type RouteConfig,
   type SchedulingConfig,
 } from './config.js'
+import type { DockerSettings } from './docker-schema.js'
 import { memoryByDevice } from './memory-by-device.js'
 import type { RouteSettings } from './route-schema.js'
 import type { DeviceSettings, ListenSettings, SchedulingSettings, Settings } from './schema.js'
@@ -110,7 +112,7 @@ function toBackend(name: string, backend: BackendSettings, place: Place): Backen
     models: backend.models,
     dialect: backend.dialect,
     address: toAddress(backend.url, backend.process !== undefined),
-    launcher: toLauncher(backend.process, place),
+    launcher: toLauncher(backend, place),
     memory: toMemory(backend, Object.keys(place.devices)),
     onOverQuota: backend.onOverQuota,
     priority: backend.priority,
@@ -147,8 +149,14 @@ function toAmount(size: string | number): Amount {
   return size === 'auto' ? size : bytes(size)
 }
 
-function toLauncher(process: ProcessSettings | undefined, place: Place): LauncherConfig {
+function toLauncher({ process, docker }: BackendSettings, place: Place): LauncherConfig {
+  if (docker !== undefined) return { kind: 'docker', container: toContainer(docker) }
   return process === undefined ? { kind: 'external' } : toProcess(process, place)
+}
+
+/** The cross-checks let only one of the two names through. */
+function toContainer({ container, service, project }: DockerSettings): ContainerChoice {
+  return service === undefined ? { name: container ?? '' } : { service, project }
 }
 
 function toProcess(process: ProcessSettings, place: Place): ProcessLauncherConfig {

@@ -85,6 +85,11 @@ export function text(said: Said<string>) {
   return Type.String({ minLength: 1, title: 'a text', ...said })
 }
 
+/** What Docker takes for the name of a container, a service or a project. */
+export function dockerName(pattern: string, said: Said<string>) {
+  return Type.String({ pattern, title: 'a name as Docker has them', ...said })
+}
+
 export function texts(said: Said<string[]>) {
   const item = Type.String({ title: 'a text', examples: ['--quiet'] })
   return Type.Array(item, { title: 'a list of texts', ...said })

@@ -1,4 +1,5 @@
 import type { BackendConfig } from '../config/config.js'
+import { DockerLauncher } from './docker.js'
 import { createExternalLauncher } from './external.js'
 import type { Launcher } from './launcher.js'
 import { type LauncherParts, ProcessLauncher } from './process.js'
@@ -7,6 +8,9 @@ export function createLauncher(config: BackendConfig, parts: LauncherParts): Lau
   const { name, address, launcher } = config
   if (launcher.kind === 'process') {
     return new ProcessLauncher({ name, address, command: launcher }, parts)
+  }
+  if (launcher.kind === 'docker') {
+    return new DockerLauncher({ name, address, container: launcher.container }, parts.host)
   }
   return createExternalLauncher(`${address.protocol}//${address.host}:${address.port}`)
 }

@@ -19,6 +19,8 @@ const SHOWN_LINES = 3
 
 /** How a backend ended, in words a user understands. */
 export function describeExit(exit: Exit): string {
+  if (exit.outOfMemory) return 'it was ended because its container ran out of memory'
+  if (exit.signal === 'SIGKILL' && exit.outOfMemory === false) return 'it was killed (SIGKILL)'
   if (exit.signal === 'SIGKILL') return 'it was killed by the system, probably out of memory'
   if (exit.signal === 'SIGSEGV' || exit.signal === 'SIGABRT') return `it crashed (${exit.signal})`
   if (exit.signal) return `it was ended by ${exit.signal}`
@@ -39,6 +41,7 @@ export function describeFailedStart(exit: Exit, output: readonly string[]): stri
 function meaningOf(exit: Exit, output: readonly string[]): string | undefined {
   const text = output.join('\n')
   if (NO_FILE.test(text)) return 'model file not found'
-  if (exit.signal !== 'SIGKILL' && isOutOfMemory(exit, output)) return 'out of memory'
+  const isSaid = exit.outOfMemory || exit.signal === 'SIGKILL'
+  if (!isSaid && isOutOfMemory(exit, output)) return 'out of memory'
   return KNOWN.find(([pattern]) => pattern.test(text))?.[1]
 }

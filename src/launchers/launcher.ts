@@ -6,7 +6,7 @@
  * Whether the backend can work yet is not a launcher's business.
  */
 export interface Launcher {
-  readonly kind: 'process' | 'external'
+  readonly kind: 'process' | 'docker' | 'external'
   /** Equal for equal commands, to remember what one needs; undefined where nothing is started. */
   readonly commandHash: string | undefined
   /** `env`: variables in addition to the configured ones. */
@@ -65,6 +65,8 @@ export class StartFailure extends Error {
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
+  /** Whether its container ran out of memory, by its limit or the machine's; undefined: nobody can tell. */
+  readonly outOfMemory?: boolean
 }
 
 export interface StopRecipe {

@@ -16,10 +16,11 @@ const KILLED = 137
 
 /**
  * Whether a program ended because it could not have more memory, of a card or of the machine. A SIGKILL that nobody
- * of ours sent is the kernel's way to say so.
+ * of ours sent is the kernel's way to say so, but of a container its engine knows better.
  */
-export function isOutOfMemory({ code, signal }: Exit, output: readonly string[]): boolean {
-  if (signal === 'SIGKILL' || code === KILLED) return true
+export function isOutOfMemory(exit: Exit, output: readonly string[]): boolean {
+  const { code, signal, outOfMemory } = exit
+  if (outOfMemory ?? (signal === 'SIGKILL' || code === KILLED)) return true
   if (code !== null && WINDOWS_CODES.has(code)) return true
   return output.some((line) => SAID.some((words) => words.test(line)))
 }

@@ -62,6 +62,7 @@ t.test('every other command is read with what it needs', (t) => {
       },
     ],
     ['sample-backend', { name: 'sample-backend', argv: [] }],
+    ['socket-proxy --port 1', { name: 'socket-proxy', argv: ['--port', '1'] }],
     ['sample-backend --port 1 -h x', { name: 'sample-backend', argv: '--port 1 -h x'.split(' ') }],
     ...['--help', '-h', 'check --help', '-hv', 'nonsense -h', 'logs -h'].map(
       (line): [string, object] => [line, { name: 'help' }],
@@ -114,7 +115,7 @@ t.test('every option that the help names is understood, in both its forms', (t) 
 
 t.test('every command that the help names is understood', (t) => {
   const commands = [...USAGE.matchAll(/^ {2}([a-z][\w-]+)( NAME)?/gm)]
-  t.equal(commands.length, 5)
+  t.equal(commands.length, 6)
   for (const [line, name = '', value] of commands) {
     t.equal(parseCommand(value ? [name, 'text'] : [name]).name, name, line)
   }

@@ -121,9 +121,9 @@ t.test("no two processes share a fixed port on one host, nor take the gateway's 
   ])
 })
 
-t.test('a backend has a url, a process, or both', async (t) => {
+t.test('a backend has a url, a process, both, or a container', async (t) => {
   t.match(complaintsOf({ backends: { b: { serves: ['text'] } } }), [
-    /^backends.b.url: a "url" .* or a "process"/,
+    /^backends.b.url: a "url" .* a "process", or a "docker"/,
   ])
 })
 

@@ -95,6 +95,24 @@ t.test('the routes are shown in the order in which they are tried', async (t) =>
   t.match(lines.at(-2), /Everything else/)
 })
 
+t.test('the socket proxy says where it listens, and ends when it is told to', async (t) => {
+  const proxy = runProgram(t, ['socket-proxy', '--port', '0', '--socket', '/nowhere/docker.sock'])
+  await until('it listens', () => proxy.out().includes('listening at 127.0.0.1:'))
+  proxy.child.kill('SIGTERM')
+  t.equal(await proxy.ended, 0)
+})
+
+t.test('the socket proxy explains itself, and what is wrong with its options', async (t) => {
+  const help = runProgram(t, ['socket-proxy', '--help'])
+  t.equal(await help.ended, 0)
+  t.match(help.out(), /--label LABEL/)
+  for (const wrong of [['--port', 'x'], ['--label', '=y'], ['--nonsense'], ['word']]) {
+    const program = runProgram(t, ['socket-proxy', ...wrong])
+    t.equal(await program.ended, 2, wrong.join(' '))
+    t.match(program.err(), 'Usage: gatehouse socket-proxy')
+  }
+})
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   t.test(`${signal} ends the gateway and all its backends, and exits with 0`, async (t) => {
     const backends = { text: sample('text'), image: sample('image', ['--fork']) }

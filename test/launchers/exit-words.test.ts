@@ -1,6 +1,7 @@
 import t from 'tap'
 import { describeExit, describeFailedStart } from '../../src/launchers/exit-words.js'
 import type { Exit } from '../../src/launchers/launcher.js'
+import { isOutOfMemory } from '../../src/launchers/out-of-memory.js'
 
 const CODE_1: Exit = { code: 1, signal: null }
 
@@ -13,6 +14,16 @@ t.test('an exit is told in words', (t) => {
     [{ code: null, signal: 'SIGSEGV' }, 'it crashed (SIGSEGV)'],
     [{ code: null, signal: 'SIGABRT' }, 'it crashed (SIGABRT)'],
     [{ code: null, signal: 'SIGTERM' }, 'it was ended by SIGTERM'],
+    [{ code: null, signal: 'SIGKILL', outOfMemory: false }, 'it was killed (SIGKILL)'],
+    [
+      { code: null, signal: 'SIGKILL', outOfMemory: true },
+      'it was ended because its container ran out of memory',
+    ],
+    [
+      { code: 1, signal: null, outOfMemory: true },
+      'it was ended because its container ran out of memory',
+    ],
+    [{ code: 1, signal: null, outOfMemory: false }, 'it exited with code 1'],
   ]
   for (const [exit, words] of rows) t.equal(describeExit(exit), words)
   t.end()
@@ -61,5 +72,19 @@ t.test('the last three lines are told, without folders and not at any length', (
 t.test('what an early line means is found though it is not among those told', (t) => {
   const words = describeFailedStart(CODE_1, ['out of memory', 'a', 'b', 'c'])
   t.match(words, ': out of memory; its last output was: a | b | c')
+  t.end()
+})
+
+t.test('of a container its engine knows whether it ran out of memory', (t) => {
+  const killed = { code: null, signal: 'SIGKILL' } as const
+  t.equal(isOutOfMemory({ ...killed, outOfMemory: true }, []), true)
+  t.equal(isOutOfMemory({ ...killed, outOfMemory: false }, []), false)
+  t.equal(isOutOfMemory(killed, []), true, 'of a process only the kernel does')
+  const said = ['CUDA error: out of memory']
+  t.equal(
+    isOutOfMemory({ ...killed, outOfMemory: false }, said),
+    true,
+    'of a card it knows nothing',
+  )
   t.end()
 })

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import type { Played } from '../helpers/memory-plays.js'
 
-const runs = Number(process.env.GATEHOUSE_MEMORY_RUNS ?? 1_200)
+const runs = Number(process.env.GATEHOUSE_MEMORY_RUNS ?? 1_800)
 
 const file = new URL('../helpers/memory-plays.ts', import.meta.url).href
 /** tsx reads TypeScript in a thread only if it is asked to there. */
