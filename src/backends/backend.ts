@@ -15,7 +15,7 @@ import { History, waitOf } from './history.js'
 import type { Lease, LeaseAsk } from './lease.js'
 import { Life, type LifeParts } from './life.js'
 import { refusedAt } from './refused-at.js'
-import type { Waiter } from './starting.js'
+import { kept, type Waiter } from './starting.js'
 import type { State } from './states.js'
 
 export interface BackendStatus {
@@ -116,8 +116,7 @@ export class Backend {
   /** Starts the backend if it is down, and resolves when it is ready. */
   async start(signal: Leaving): Promise<void> {
     signal.throwIfAborted()
-    const untilMs = Number.POSITIVE_INFINITY
-    await this.#life.whenReady({ signal, askedAtMs: performance.now(), untilMs })
+    await this.#life.whenReady(kept(signal))
   }
 
   /** Begins to go on with what an earlier gateway left of it; whoever asks meanwhile waits for that. */
@@ -179,7 +178,10 @@ export class Backend {
     const waiter = { signal: ask.signal, askedAtMs, untilMs }
     for (;;) {
       ask.signal.throwIfAborted()
-      if (ask.lane && this.#memory.mustYield) await this.#yield(waiter)
+      if (ask.lane && this.#memory.mustYield) {
+        await this.#yield(waiter)
+        continue
+      }
       const active = this.#life.enter()
       if (active) return active
       if (!this.#mayStart(ask)) throw this.#error('GATEHOUSE_NOT_RUNNING')

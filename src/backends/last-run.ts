@@ -55,12 +55,14 @@ export class LastRun {
 
   /** Begins to end all that is left of it, and then gives its memory back. */
   clear(signals = this.#parts.dialect.stopSignals): Promise<void> {
+    this.#parts.memory.leaving()
     this.#ending = this.#clear(signals)
     return this.#ending
   }
 
   /** The same for one that ended by itself; if that was for want of memory, the next start has more room. */
   bury(exit: Exit | undefined): Promise<void> {
+    this.#parts.memory.leaving()
     this.#ending = this.#noteCause(exit).then(() => this.#clear(['SIGKILL']))
     return this.#ending
   }

@@ -18,7 +18,7 @@ import {
   startFailed,
   wasStopped,
 } from './refusals.js'
-import { KEPT, Starting, type Waiter } from './starting.js'
+import { kept, Starting, type Waiter } from './starting.js'
 import { NEXT, type State } from './states.js'
 
 export interface LifeParts {
@@ -252,7 +252,7 @@ export class Life {
     if (!this.#config.keepLoaded || this.#refusal) return
     const pauseMs = Math.max(this.#backoff.remainingMs(Date.now()), SHORTEST_PAUSE_MS)
     setTimeout(() => {
-      if (this.#state === 'failed') this.whenReady(KEPT).catch(() => {}) // it is in the log
+      if (this.#state === 'failed') this.whenReady(kept()).catch(() => {}) // it is in the log
     }, pauseMs).unref()
   }
 
@@ -261,6 +261,7 @@ export class Life {
     const active = this.#active
     if (!NEXT[this.#state].includes('stopping')) return this.#last.ended
     this.#move('stopping', reason)
+    this.#parts.memory.leaving()
     if (active) await this.#letGo(active, how)
     else await starting?.giveUp(this.#refusal ?? wasStopped(this.#refused, reason))
     await this.#last.ended

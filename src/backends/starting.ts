@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { abortable } from '../abortable.js'
 import type { Leaving } from '../departure.js'
 import { refusedAt } from './refused-at.js'
@@ -12,11 +13,11 @@ export interface Waiter {
 }
 
 /** Whoever keeps a backend loaded waits for it as long as it takes. */
-export const KEPT: Waiter = {
-  signal: new AbortController().signal,
-  askedAtMs: Number.POSITIVE_INFINITY,
-  untilMs: Number.POSITIVE_INFINITY,
+export function kept(signal: Leaving = NEVER): Waiter {
+  return { signal, askedAtMs: performance.now(), untilMs: Number.POSITIVE_INFINITY }
 }
+
+const NEVER = new AbortController().signal
 
 export interface StartingParts {
   /** The last of those who waited has left. */

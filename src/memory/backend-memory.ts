@@ -1,22 +1,16 @@
 import { performance } from 'node:perf_hooks'
 import { abortable } from '../abortable.js'
-import type { BackendConfig } from '../config/config.js'
 import type { Leaving } from '../departure.js'
 import type { Amounts } from './amounts.js'
-import { ANY_CARD, estimate } from './estimate.js'
+import { Difference } from './difference.js'
+import { Expectation, type ExpectationParts } from './expectation.js'
 import type { Grant, Holder } from './grant.js'
-import type { Memory } from './memory.js'
-import { modelBytes } from './model-files.js'
-import { needsMemory, placementsOf } from './needs.js'
+import { needsMemory } from './needs.js'
 import { Quota } from './quota.js'
 import { Rhythm } from './rhythm.js'
 import { Uses } from './uses.js'
 
-export interface BackendMemoryParts {
-  readonly memory: Memory
-  readonly config: BackendConfig
-  /** Equal for equal commands; undefined: it is not started by us. */
-  readonly commandHash: string | undefined
+export interface BackendMemoryParts extends ExpectationParts {
   readonly holder: Pick<Holder, 'isIdle' | 'evict'>
 }
 
@@ -44,11 +38,14 @@ export class BackendMemory {
   readonly #parts: BackendMemoryParts
   readonly #holder: Holder
   readonly #uses = new Uses()
+  readonly #expectation: Expectation
   readonly #quota: Quota
+  readonly #difference: Difference
   #grant: Grant | undefined
   #grantedAtMs = 0
   readonly #rhythm = new Rhythm()
   #ranOut = false
+  #isOver = false
   /** What it holds before its first request is not all that it will. */
   #hasServed = false
   /** It begins or ends, so that what the devices say changes. */
@@ -69,15 +66,14 @@ export class BackendMemory {
       returnCost: () => this.#returnCost(),
       expectedUntilMs: (mostMs) => this.#rhythm.expectedUntilMs(mostMs),
     }
+    this.#expectation = new Expectation(parts)
     this.#quota = new Quota(config, memory.recorder)
+    this.#difference = new Difference(memory)
   }
 
   /** How long until it would be ready, as far as its own starts tell; undefined: it never was. */
   get startMs(): number | undefined {
-    const { memory, commandHash } = this.#parts
-    if (commandHash === undefined) return 0
-    const { startMs } = memory.learned.of(commandHash)
-    return startMs === 0 ? undefined : startMs
+    return this.#expectation.startMs
   }
 
   /** What was granted, by device. */
@@ -87,7 +83,7 @@ export class BackendMemory {
 
   /** Variables that limit it to the card that was chosen for it. */
   get env(): Readonly<Record<string, string>> {
-    const card = this.#card
+    const card = this.#expectation.cardOf(this.amounts)
     return (card === undefined ? undefined : this.#parts.memory.meter.reading(card)?.select) ?? {}
   }
 
@@ -109,15 +105,14 @@ export class BackendMemory {
   }
 
   status(): HeldStatus[] {
-    const { memory, config, commandHash = '' } = this.#parts
+    const { memory, config } = this.#parts
     const { seen } = memory.meter.held(config.name)
-    const { peaks } = memory.learned.of(commandHash)
     return [...new Set([...this.devices, ...Object.keys(seen)])].map((device) => ({
       device,
       declaredBytes: Number(config.memory.amounts[device]) || undefined,
       reservedBytes: this.amounts[device] ?? 0,
       seenBytes: seen[device],
-      peakBytes: peaks[this.#lessonOf(device)] ?? 0,
+      peakBytes: this.#expectation.peakOn(device, this.amounts),
     }))
   }
 
@@ -147,10 +142,18 @@ export class BackendMemory {
     const { memory, config } = this.#parts
     this.#moves(true)
     await abortable(memory.meter.fresh(), signal)
-    const placements = await this.#placements()
-    const ask = { holder: this.#holder, placements, priority: config.priority, askedAtMs }
+    const placements = await this.#expectation.placements()
+    const ask = {
+      holder: this.#holder,
+      priority: config.priority,
+      askedAtMs,
+      get placements() {
+        return placements()
+      },
+    }
     this.#grant = await memory.scheduler.reserve(ask, signal)
     this.#grantedAtMs = performance.now()
+    this.#difference.begin()
     if (this.#ranOut) await this.freeOne()
     this.#ranOut = false
   }
@@ -163,7 +166,7 @@ export class BackendMemory {
     const { counted } = memory.meter.held(this.#holder.name)
     const onItsCards = (amounts: Amounts) =>
       Object.keys(amounts).filter((device) => (counted[device] ?? 0) > 0).length
-    const placements = await this.#placements()
+    const placements = (await this.#expectation.placements())()
     placements.sort((a, b) => onItsCards(b) - onItsCards(a))
     this.#grant = memory.scheduler.take(this.#holder, placements)
     return this.#grant !== undefined
@@ -179,11 +182,9 @@ export class BackendMemory {
   ready(pid: number | undefined): void {
     this.watch(pid)
     this.#moves(false)
-    const { commandHash, memory } = this.#parts
-    if (this.#grantedAtMs > 0 && commandHash !== undefined) {
-      memory.learned.started(commandHash, performance.now() - this.#grantedAtMs)
-    }
+    if (this.#grantedAtMs > 0) this.#expectation.started(performance.now() - this.#grantedAtMs)
     this.#grantedAtMs = 0
+    this.#difference.loaded()
     this.#grant?.ready()
   }
 
@@ -193,7 +194,9 @@ export class BackendMemory {
     this.#quota.ended(memory.meter.held(this.#holder.name).seen, this.amounts)
     const grant = this.#grant
     this.#grant = undefined
+    memory.changed()
     this.#hasServed = false
+    this.#isOver = false
     if (grant) {
       this.#moves(true)
       await grant.release()
@@ -201,6 +204,11 @@ export class BackendMemory {
     memory.meter.end(this.#holder.name)
     this.#moves(false)
     memory.end(this)
+  }
+
+  /** It is being stopped, for whatever reason. */
+  leaving(): void {
+    this.#grant?.leaving()
   }
 
   /** Something of it lives on, though it was to end. */
@@ -229,63 +237,20 @@ export class BackendMemory {
 
   /** The devices were read again. */
   measured(): void {
-    const { memory, commandHash, config } = this.#parts
+    const { memory, config } = this.#parts
     const { seen } = memory.meter.held(this.#holder.name)
-    for (const [device, bytes] of Object.entries(seen)) {
-      if (commandHash !== undefined) memory.learned.held(commandHash, this.#lessonOf(device), bytes)
+    const told = { ...this.#difference.now(this.amounts), ...seen }
+    this.#expectation.saw(told, this.amounts)
+    if (this.#hasServed) {
+      this.#grant?.shrink(this.#expectation.enough(Object.keys(told), this.amounts))
     }
-    if (this.#hasServed) this.#grant?.shrink(this.#learnedOf(seen))
-    if (this.#quota.isExceeded(seen, this.amounts) && config.onOverQuota === 'stop') {
-      this.#holder.evict('quota')
-    }
-  }
-
-  /** What it is expected to hold, of the devices on which that is to be learned and was seen in this run. */
-  #learnedOf(seen: Amounts): Amounts {
-    const { memory, config, commandHash = '' } = this.#parts
-    const { amounts, anyGpu } = config.memory
-    const isLearned = (device: string) =>
-      device === this.#card ? anyGpu === 'auto' : amounts[device] === 'auto'
-    const lesson = memory.learned.of(commandHash)
-    const facts = { weightBytes: 0, mostBytes: Number.POSITIVE_INFINITY }
-    return Object.fromEntries(
-      Object.keys(seen)
-        .filter(isLearned)
-        .map((device) => [device, estimate(lesson, this.#lessonOf(device), facts)]),
-    )
-  }
-
-  /** The card that was chosen for it. */
-  get #card(): string | undefined {
-    const { amounts: fixed, anyGpu } = this.#parts.config.memory
-    if (anyGpu === undefined) return undefined
-    const cards = this.#parts.memory.devices().filter(({ isGpu }) => isGpu)
-    return cards.find(({ name }) => (this.amounts[name] ?? 0) > (Number(fixed[name]) || 0))?.name
-  }
-
-  #lessonOf(device: string): string {
-    return device === this.#card ? ANY_CARD : device
-  }
-
-  async #placements(): Promise<Amounts[]> {
-    const { memory, config, commandHash = '' } = this.#parts
-    const { launcher } = config
-    const lesson = memory.learned.of(commandHash)
-    const isLearned = config.memory.anyGpu === 'auto' || hasAuto(config.memory.amounts)
-    const weightBytes =
-      isLearned && launcher.kind === 'process' ? await modelBytes(launcher.args, launcher.cwd) : 0
-    return memory.possible(
-      placementsOf(config.memory, memory.devices(), (device) => {
-        const isAnyCard = !Object.hasOwn(config.memory.amounts, device)
-        const mostBytes = memory.mostFor(config.name, device)
-        return estimate(lesson, isAnyCard ? ANY_CARD : device, { weightBytes, mostBytes })
-      }),
-    )
+    const wasOver = this.#isOver
+    this.#isOver = this.#quota.isExceeded(seen, this.amounts)
+    if (this.#isOver && !wasOver && config.onOverQuota === 'stop') this.#holder.evict('quota')
   }
 
   #returnCost(): number {
-    const { memory, commandHash = '' } = this.#parts
-    const startMs = memory.learned.of(commandHash).startMs || UNSEEN_START_MS
+    const startMs = this.#expectation.startMs ?? UNSEEN_START_MS
     return startMs * (LEAST_USE + this.#uses.at(performance.now()))
   }
 
@@ -294,8 +259,4 @@ export class BackendMemory {
     if (isMoving) this.#parts.memory.begin(this)
     else this.#parts.memory.setPace()
   }
-}
-
-function hasAuto(amounts: BackendConfig['memory']['amounts']): boolean {
-  return Object.values(amounts).includes('auto')
 }

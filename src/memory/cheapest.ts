@@ -9,7 +9,7 @@ export interface Candidate {
 }
 
 /** Up to so many candidates every set is looked at; a card that holds more at once is not known. */
-const EXACT = 14
+const EXACT = 10
 
 /** The names of the cheapest set that holds what is wanted; undefined: all of them together do not. */
 export function cheapest(wanted: Amounts, among: readonly Candidate[]): string[] | undefined {

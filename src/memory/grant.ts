@@ -27,6 +27,8 @@ export interface Grant {
   shrink(amounts: Amounts): void
   /** The backend answers: from now on it is there for at least the minimum residency. */
   ready(): void
+  /** It is being stopped, for whatever reason. */
+  leaving(): void
   /** Nothing of it lives. Resolves when others may count with the memory: when the driver shows it, in the usual case. */
   release(): Promise<void>
   /** Something of it lives on, though it was to end. */
@@ -89,6 +91,11 @@ export class Reservation {
   stuck(): void {
     this.#phase = 'stuck'
     this.#end(false)
+  }
+
+  /** Whether it has been there for long enough that it may be stopped for another. */
+  isOld(nowMs: number, { minResidencyMs }: SchedulerLimits): boolean {
+    return this.#phase === 'ready' && nowMs >= this.#readyAtMs + minResidencyMs
   }
 
   /** The times at which time alone may let it be stopped; none where that is no question of time. */

@@ -38,14 +38,18 @@ export class Line {
     this.#waiting.delete(waiting)
   }
 
-  /** Those whose patience is over, the oldest first; then by priority, the oldest first. */
-  inOrder(nowMs: number, patienceMs: number): Waiting[] {
+  /**
+   * Those whose patience is over, the oldest first; then by priority, the oldest first. Who leaves while the others are
+   * looked at is left out.
+   */
+  *inOrder(nowMs: number, patienceMs: number): Generator<Waiting> {
     const isOverdue = ({ ask }: Waiting) => nowMs >= ask.askedAtMs + patienceMs
-    return [...this.#waiting].sort((a, b) => {
+    const sorted = [...this.#waiting].sort((a, b) => {
       const [overdueA, overdueB] = [isOverdue(a), isOverdue(b)]
       if (overdueA !== overdueB) return overdueA ? -1 : 1
       const byPriority = overdueA ? 0 : b.ask.priority - a.ask.priority
       return byPriority || a.ask.askedAtMs - b.ask.askedAtMs
     })
+    for (const waiting of sorted) if (this.#waiting.has(waiting)) yield waiting
   }
 }

@@ -13,7 +13,6 @@ import type { MemoryRecorder } from './recorder.js'
 import { type DeviceFacts, othersOf, roomOf, totalOf } from './room.js'
 import { Scheduler } from './scheduler.js'
 import { SETTLE_MS, settle } from './settle.js'
-import { MemoryShortage } from './shortage.js'
 
 export interface MemoryConfigs {
   readonly devices: readonly DeviceConfig[]
@@ -62,6 +61,7 @@ export class Memory {
   readonly #parts: MemoryParts
   readonly #closing = new AbortController()
   readonly #backends = new Set<BackendMemory>()
+  #changes = 0
   #config: MemoryConfigs
 
   constructor(config: MemoryConfigs, parts: MemoryParts) {
@@ -96,6 +96,25 @@ export class Memory {
   /** The memory of one backend, for as long as that is in the configuration. */
   of(parts: Omit<BackendMemoryParts, 'memory'>): BackendMemory {
     return new BackendMemory({ ...parts, memory: this })
+  }
+
+  /** Grows when anybody is granted memory, or gives it back. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  /** What is used of each card, by anybody. */
+  used(): Amounts {
+    const cards = this.#config.devices.flatMap(({ name }) => {
+      const reading = this.meter.reading(name)
+      return !reading || reading.kind === 'ram' ? [] : [[name, reading.usedBytes]]
+    })
+    return Object.fromEntries(cards)
+  }
+
+  /** What is in use changes from now on for another reason than before. */
+  changed(): void {
+    this.#changes += 1
   }
 
   /** Something begins or ends: the devices are read often until it is over. */
@@ -133,23 +152,23 @@ export class Memory {
     }))
   }
 
-  /** Those placements that could ever be granted. Throws a MemoryShortage: none could. */
+  /** Those placements that could ever be granted. */
   possible(placements: readonly Amounts[]): Amounts[] {
-    const most = this.#most()
-    const possible = placements.filter((amounts) => isEmpty(shortage(known(amounts, most), most)))
-    const [first] = placements
-    if (possible.length === 0 && first) throw new MemoryShortage(first, most)
-    return possible
+    const most = this.most()
+    return placements.filter((amounts) => isEmpty(shortage(known(amounts, most), most)))
   }
 
-  /** The most that a backend could have of a device if all others that may be stopped were; 0: no limit is known. */
-  mostFor(name: string, device: string): number {
+  /**
+   * The most that a backend could have of a device if all others that may be stopped were: ever, and now, beside what
+   * other programs hold. Undefined: no limit is known.
+   */
+  mostFor(name: string, device: string): { everBytes: number; nowBytes: number } | undefined {
+    const [most, room] = [this.most()[device], this.#room()[device]]
+    if (most === undefined || room === undefined) return undefined
     const kept = this.#config.backends.filter((one) => one.keepLoaded && one.name !== name)
     const held = kept.map((one) => Number(one.memory.amounts[device]) || 0)
-    return Math.max(
-      0,
-      (this.#most()[device] ?? 0) - held.reduce((total, bytes) => total + bytes, 0),
-    )
+    const heldBytes = held.reduce((total, bytes) => total + bytes, 0)
+    return { everBytes: most - heldBytes, nowBytes: room - heldBytes }
   }
 
   /** Who besides this backend holds what of these devices, in words for a client. */
@@ -232,7 +251,7 @@ export class Memory {
   }
 
   /** What all backends together could have at best: with no other program on the devices. */
-  #most(): Amounts {
+  most(): Amounts {
     const outside = this.#outside()
     const known = this.#config.devices.flatMap((device) => {
       const total = totalOf(this.#facts(device))

@@ -24,7 +24,8 @@ export class Meter {
     this.#devices = devices
     this.#onMeasured = onMeasured
     gauge.onReading((readings) => {
-      this.#measuring = this.#measuring.then(() => this.#measure(readings))
+      const measured = this.#measuring.then(() => this.#measure(readings))
+      this.#measuring = measured.catch(() => {}) // the next one may do better
     })
   }
 
@@ -59,8 +60,9 @@ export class Meter {
 
   async #measure(all: readonly DeviceReading[]): Promise<void> {
     const readings = matchDevices(this.#devices, all)
-    const pids = await this.#pids()
     const hasRam = [...readings.values()].some(({ kind }) => kind === 'ram')
+    const tellsAny = hasRam || [...readings.values()].some(({ byPid }) => byPid)
+    const pids = tellsAny ? await this.#pids() : new Map() // it takes half a second on Windows
     const resident = hasRam
       ? await residentBytes([...pids.values()].flat()).catch(() => NONE)
       : NONE

@@ -42,7 +42,7 @@ export function plan(ask: Ask, room: Amounts, tenants: readonly Tenant[]): Plan 
     'names' in one ? one.names.reduce((total, name) => total + (costs.get(name) ?? 0), 0) : 0
   const plans = ask.placements.map((amounts) => planFor(amounts, room, tenants))
   const [first] = plans.sort((a, b) => rankOf(a) - rankOf(b) || costOf(a) - costOf(b))
-  return first ?? { do: 'grant', amounts: {} }
+  return first ?? { do: 'stuck', amounts: {} }
 }
 
 /** Where enough leaves on one card, nobody is stopped on another. */

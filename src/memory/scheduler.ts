@@ -1,8 +1,9 @@
 import { abortable } from '../abortable.js'
 import type { Leaving } from '../departure.js'
-import { type Amounts, isEmpty, known, least, most, shortage, sum } from './amounts.js'
+import { type Amounts, least } from './amounts.js'
 import type { Clock } from './devices/clock.js'
 import { type Grant, type Holder, Reservation, type SchedulerLimits } from './grant.js'
+import { Ledger } from './ledger.js'
 import { Line, type MemoryAsk, type Waiting } from './line.js'
 import { Passes } from './passes.js'
 import { type Plan, plan, type Tenant } from './plan.js'
@@ -19,9 +20,6 @@ export interface SchedulerParts {
   settled(name: string): Promise<void>
 }
 
-/** What being asked to yield makes a holder cheaper, so that it is not another that yields a moment later. */
-const YIELDING_DISCOUNT = 4
-
 /**
  * Who has memory and who is next: the only caller of `plan` and the only one that changes what is reserved.
  * Decides whenever something changed, and all at once, so that no decision is made on what was true before.
@@ -29,7 +27,7 @@ const YIELDING_DISCOUNT = 4
 export class Scheduler {
   readonly #parts: SchedulerParts
   readonly #line = new Line()
-  readonly #reservations = new Map<string, Reservation>()
+  readonly #ledger = new Ledger()
   readonly #passes = new Passes()
   #limits: SchedulerLimits
   #isLooking = false
@@ -49,12 +47,12 @@ export class Scheduler {
   /** The names of those who wait, in the order in which they are to have memory. */
   waiting(): MemoryAsk[] {
     const { patienceMs } = this.#limits
-    return this.#line.inOrder(this.#parts.clock.now(), patienceMs).map(({ ask }) => ask)
+    return [...this.#line.inOrder(this.#parts.clock.now(), patienceMs)].map(({ ask }) => ask)
   }
 
   /** By name, what is reserved. */
   reserved(): ReadonlyMap<string, Pick<Reservation, 'amounts' | 'hasLoaded'>> {
-    return this.#reservations
+    return this.#ledger.all()
   }
 
   /** Everybody who has memory, as the plan sees it. */
@@ -97,10 +95,8 @@ export class Scheduler {
   take(holder: Holder, placements: readonly Amounts[]): Grant | undefined {
     for (const amounts of placements) {
       const grant = this.#grant(holder, amounts, true)
-      const room = this.#parts.room()
-      const taken = sum([...this.#reservations.values()].map((one) => one.amounts))
-      if (isEmpty(shortage(known(taken, room), room))) return grant
-      this.#reservations.delete(holder.name)
+      if (this.#ledger.fits(this.#parts.room())) return grant
+      grant.cancel()
     }
     return undefined
   }
@@ -115,7 +111,7 @@ export class Scheduler {
     const [cheapest] = this.#tenants()
       .filter(isOfUse)
       .sort((a, b) => a.cost - b.cost)
-    const reservation = cheapest && this.#reservations.get(cheapest.name)
+    const reservation = cheapest && this.#ledger.get(cheapest.name)
     if (!reservation) return false
     this.#evict(reservation.holder.name, reason)
     return reservation.gone
@@ -162,19 +158,18 @@ export class Scheduler {
     const { patienceMs } = this.#limits
     /** What those before are to have: nobody behind them may take it. */
     const promised: Tenant[] = []
-    const yielding = new Set<string>()
+    const yielding: string[] = []
     for (const waiting of this.#line.inOrder(now, patienceMs)) {
-      const { ask, signal } = waiting
-      if (signal.aborted) continue // it left because another was stopped just now
+      const { ask } = waiting
       const isOverdue = now >= ask.askedAtMs + patienceMs
       const tenants = [...this.#tenants(isOverdue), ...promised]
       const planned = plan(ask, this.#parts.room(), tenants)
       this.#act(waiting, planned)
-      for (const name of inTheWay(planned, isOverdue)) yielding.add(name)
-      const isNext = isOverdue || waiting.hasClaim
-      if (isNext && stillWaits(planned)) promised.push(promiseOf(ask, planned.amounts))
+      if (!stillWaits(planned)) continue
+      if (isOverdue) yielding.push(...this.#inTheWay(planned))
+      if (isOverdue || waiting.hasClaim) promised.push(promiseOf(ask, planned.amounts))
     }
-    this.#passes.shut(yielding)
+    this.#passes.shut(new Set(yielding))
     this.#lookWhenTimeIsUp(now)
   }
 
@@ -194,16 +189,21 @@ export class Scheduler {
   }
 
   #evict(name: string, reason: EvictionReason): void {
-    const reservation = this.#reservations.get(name)
+    const reservation = this.#ledger.get(name)
     reservation?.leave()
     reservation?.holder.evict(reason)
   }
 
-  #grant(holder: Holder, amounts: Amounts, ran = false): Grant {
-    const { name } = holder
+  /** Who must come to rest first; whoever asks for one that cannot be stopped yet delays nobody. */
+  #inTheWay(planned: Plan): readonly string[] {
+    if (planned.do !== 'wait') return []
+    const now = this.#parts.clock.now()
+    return planned.names.filter((name) => this.#ledger.get(name)?.isOld(now, this.#limits))
+  }
+
+  #grant(holder: Holder, amounts: Amounts, ran = false): Grant & { cancel(): void } {
     const reservation = new Reservation(holder, amounts, ran)
-    this.#reservations.set(name, reservation)
-    const isOurs = () => this.#reservations.get(name) === reservation
+    this.#ledger.put(reservation)
     return {
       get amounts() {
         return reservation.amounts
@@ -215,30 +215,29 @@ export class Scheduler {
         reservation.ready(this.#parts.clock.now())
         this.look()
       },
+      leaving: () => reservation.leave(),
       release: async () => {
         reservation.leave()
-        if (isOurs() && !this.#isClosing) await this.#parts.settled(name)
-        if (isOurs()) this.#reservations.delete(name)
+        if (!this.#isClosing) await this.#parts.settled(holder.name).catch(() => {}) // it is lost otherwise
+        this.#ledger.remove(reservation)
         reservation.end()
         this.look()
       },
       stuck: () => {
         reservation.stuck()
+        this.#ledger.setAside(reservation)
         this.look()
       },
+      cancel: () => this.#ledger.remove(reservation),
     }
   }
 
   /** For one who has waited long enough, nobody counts as used who is not. */
   #tenants(isOverdue = true): Tenant[] {
-    const now = this.#parts.clock.now()
-    return [...this.#reservations].map(([name, reservation]) => {
-      const isYielding = this.#passes.isShut(name)
-      const cost = reservation.holder.returnCost() / (isYielding ? YIELDING_DISCOUNT : 1)
-      const is = reservation.is(now, this.#limits, { isYielding, isOverdue })
-      const amounts = most(reservation.amounts, this.#parts.seen(name))
-      return { name, amounts, cost, is }
-    })
+    const nowMs = this.#parts.clock.now()
+    const isYielding = (name: string) => this.#passes.isShut(name)
+    const view = { nowMs, limits: this.#limits, isOverdue, isYielding, seen: this.#parts.seen }
+    return this.#ledger.tenants(view)
   }
 
   /** Time alone makes the young old, and the patient impatient. */
@@ -246,7 +245,7 @@ export class Scheduler {
     this.#callOff()
     if (this.#line.size === 0 || this.#isClosing) return
     const { patienceMs } = this.#limits
-    const times = [...this.#reservations.values()].flatMap((one) => one.turnsIdleAtMs(this.#limits))
+    const times = this.#ledger.times(this.#limits)
     times.push(...this.waiting().map(({ askedAtMs }) => askedAtMs + patienceMs))
     const next = Math.min(...times.filter((time) => time > now))
     if (Number.isFinite(next))
@@ -256,11 +255,6 @@ export class Scheduler {
 
 function stillWaits({ do: what }: Plan): boolean {
   return what === 'wait' || what === 'evict'
-}
-
-/** Who must come to rest before it can be stopped for one whose patience is over. */
-function inTheWay(planned: Plan, isOverdue: boolean): readonly string[] {
-  return planned.do === 'wait' && isOverdue ? planned.names : []
 }
 
 function promiseOf(ask: MemoryAsk, amounts: Amounts): Tenant {

@@ -38,12 +38,14 @@ export async function settle(meter: Meter, backend: string, ask: SettleAsk): Pro
   })
   meter.end(backend)
   const until = performance.now() + SETTLE_MS
-  let last = gone.map(() => Number.POSITIVE_INFINITY)
+  const falls = cards.map(() => new Fall())
   while (cards.length > 0 && !signal.aborted && performance.now() < until) {
     await meter.fresh()
     const now = cards.map(usedBesides)
-    if (gone.every((one, i) => isBack(one, now[i] ?? 0, last[i] ?? 0))) return true
-    last = now
+    falls.forEach((fall, i) => {
+      fall.see(now[i] ?? 0)
+    })
+    if (gone.every((one, i) => isBack(one, now[i] ?? 0, falls[i]))) return true
     await pause(LOOK_EVERY_MS, signal).catch(() => {}) // aborted: the loop ends
   }
   return cards.length === 0 || signal.aborted
@@ -53,7 +55,24 @@ function isCard(reading: DeviceReading | undefined): boolean {
   return reading !== undefined && reading.kind !== 'ram'
 }
 
-/** Where the driver does not tell who held what, the memory is back when no more comes back. */
-function isBack({ heldBytes, restBytes }: Gone, now: number, last: number): boolean {
-  return heldBytes === undefined ? now >= last : now <= restBytes + NOISE * heldBytes
+/** Where the driver does not tell who held what, the memory is back when no more has come back for a while. */
+function isBack({ heldBytes, restBytes }: Gone, now: number, fall: Fall | undefined): boolean {
+  return heldBytes === undefined ? fall?.isOver === true : now <= restBytes + NOISE * heldBytes
+}
+
+const STILL_LOOKS = 4
+
+/** What is used of a card, while it may go on to become less. */
+class Fall {
+  #least = Number.POSITIVE_INFINITY
+  #looks = 0
+
+  see(used: number): void {
+    this.#looks = used < this.#least ? 0 : this.#looks + 1
+    this.#least = Math.min(used, this.#least)
+  }
+
+  get isOver(): boolean {
+    return this.#looks >= STILL_LOOKS
+  }
 }

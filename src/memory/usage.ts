@@ -30,8 +30,23 @@ export function usageOf({ readings, pids, resident }: UsageFacts): Map<string, H
         const bytes = bytesOf(reading, own, resident)
         if (bytes) [seen[device], counted[device]] = bytes
       }
-      return [backend, { seen, counted }]
+      return [backend, { seen: withoutMapped(seen, counted, readings), counted }]
     }),
+  )
+}
+
+/** A model on a card leaves its file mapped: the system takes that memory back whenever it likes. */
+function withoutMapped(seen: Amounts, counted: Amounts, readings: UsageFacts['readings']): Amounts {
+  const isRam = (device: string) => readings.get(device)?.kind === 'ram'
+  const isOnCard = Object.keys(counted).some(
+    (device) => !isRam(device) && (counted[device] ?? 0) > 0,
+  )
+  if (!isOnCard) return seen
+  return Object.fromEntries(
+    Object.entries(seen).map(([device, bytes]) => [
+      device,
+      isRam(device) ? (counted[device] ?? 0) : bytes,
+    ]),
   )
 }
 

@@ -187,3 +187,23 @@ t.test('a backend that outlived its gateway holds its memory in the next one, to
   t.equal((await ask(next, 'b')).status, 200)
   t.equal(stateOf(next, 'a'), 'stopped')
 })
+
+t.test('a card that does not tell by process tells by what is used more than before', async (t) => {
+  const cards = [{ ...CARD, foreignMiB: 50, isSilent: true }]
+  const auto = (mib: number) => ({ ...on({ mib }), memory: 'auto' })
+  const { gateway } = await stage(t, { cards, backends: { a: auto(500), b: auto(300) } })
+  const reservedOf = (name: string) =>
+    gateway.app.memory.scheduler.reserved().get(name)?.amounts.gpu0
+  t.equal((await ask(gateway, 'a')).status, 200)
+  await until('it is learned', async () => {
+    await gateway.app.memory.meter.fresh()
+    return reservedOf('a') === Math.ceil(500 * MIB * 1.05)
+  })
+  t.equal((await ask(gateway, 'b')).status, 200)
+  await until('the other is learned beside it', async () => {
+    await gateway.app.memory.meter.fresh()
+    return reservedOf('b') === Math.ceil(300 * MIB * 1.05)
+  })
+  t.equal((await ask(gateway, 'a')).status, 200)
+  t.equal(stateOf(gateway, 'b'), 'ready', 'both fit')
+})

@@ -10,6 +10,8 @@ export interface PretendCard {
   readonly totalMiB: number
   /** What programs hold on it that no test knows of. */
   readonly foreignMiB?: number
+  /** It does not tell what each process holds, as under Windows. */
+  readonly isSilent?: boolean
 }
 
 export interface PretendCards {

@@ -179,15 +179,15 @@ export class World {
   /**
    * The bound of every wait. Once its patience is over, an ask gives way only to those who asked before it, `older` at
    * most. Each of these, and it itself, waits at most for one round: all that is in its way gets no new requests, so it
-   * is started, has served what came with the start (or is no longer young), has served what was let in when its pass
-   * had been opened in the same tick, and is stopped. One stop more when its own backend was being stopped. While another
+   * is started, is no longer young, has served what was let in until then, and what was let in when its pass had been
+   * opened in the same tick, and is stopped. One stop more when its own backend was being stopped. While another
    * program has memory, nothing is promised; it can undo what was planned when it comes and when it goes.
    */
   #checkWait(name: string, askedAtMs: number): void {
     const now = this.clock.now()
     const { limits, episodes } = this.#scenario
     const { lengthMs, startMs, stopMs } = this.#longest
-    const round = startMs + Math.max(lengthMs, limits.minResidencyMs) + lengthMs + stopMs
+    const round = startMs + limits.minResidencyMs + 2 * lengthMs + stopMs
     const older = this.requests.filter(
       (other) =>
         other.backend !== name && other.askedAtMs <= askedAtMs && other.waitedUntilMs >= askedAtMs,

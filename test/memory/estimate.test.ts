@@ -3,7 +3,7 @@ import { estimate } from '../../src/memory/estimate.js'
 
 const GIB = 2 ** 30
 const never = { peaks: {}, startMs: 0 }
-const facts = { weightBytes: 4 * GIB, mostBytes: 20 * GIB }
+const facts = { weightBytes: 4 * GIB, most: { everBytes: 20 * GIB, nowBytes: 17 * GIB } }
 
 t.test('what was seen counts, and a little more', async (t) => {
   const bytes = estimate({ peaks: { gpu0: 6 * GIB }, startMs: 0 }, 'gpu0', facts)
@@ -19,7 +19,11 @@ t.test(
 )
 
 t.test('of what nothing is known all is reserved, so that it runs alone once', async (t) => {
-  t.equal(estimate(never, 'gpu0', { ...facts, weightBytes: 0 }), 20 * GIB)
+  const unknown = { ...facts, weightBytes: 0 }
+  t.equal(estimate(never, 'gpu0', unknown), 17 * GIB, 'not what other programs hold')
+  const full = { everBytes: 0, nowBytes: 0 }
+  t.ok(estimate(never, 'gpu0', { ...unknown, most: full }) > 0, 'it needs something')
+  t.equal(estimate(never, 'gpu0', { ...unknown, most: undefined }), 0, 'where there is no limit')
 })
 
 t.test('no more is asked for than it may have', async (t) => {

@@ -50,7 +50,7 @@ t.test(
   async (t) => {
     const { settled, reads } = await meterOf(t, [60, 50, 30, 30], false)
     t.equal(await settled(), true)
-    t.equal(reads(), 4)
+    t.equal(reads(), 7, 'a driver may pause before it gives back the rest')
   },
 )
 
