@@ -100,8 +100,8 @@ t.test('where enough leaves on one card, nobody is stopped on another', async (t
   t.same(anyCard([{ ...leaving, is: 'busy' }, idle]).do, 'evict', 'but if it is only busy')
 })
 
-t.test('who would do without any memory is granted none', async (t) => {
-  t.same(plan({ placements: [] }, {}, []), { do: 'grant', amounts: {} })
+t.test('who could do with no placement at all waits: its device may come back', async (t) => {
+  t.same(plan({ placements: [] }, { gpu0: 1 }, []), { do: 'stuck', amounts: {} })
 })
 
 const DEVICES = ['gpu0', 'gpu1', 'ram']
