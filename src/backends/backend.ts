@@ -92,7 +92,8 @@ export class Backend {
     try {
       const active = await this.#enterRun(ask, turned)
       const entered = performance.now()
-      const onDevice = await this.#enterDevices(active, ask)
+      const takesTurns = ask.lane && this.#parts.turns.areTaken
+      const onDevice = takesTurns ? await this.#enterDevices(active, ask) : NO_TURN
       const end = () => {
         onDevice.end()
         active.leave()
@@ -211,7 +212,6 @@ export class Backend {
   }
 
   async #enterDevices(active: ActiveRun, ask: LeaseAsk): Promise<Turn> {
-    if (!ask.lane) return NO_TURN
     try {
       return await this.#parts.turns.enter(this.#memory.devices, ask)
     } catch (error) {

@@ -10,6 +10,11 @@ export class DeviceTurns {
     this.#lanes = lanesOf(devices)
   }
 
+  /** Whether there is any device on which requests take turns. */
+  get areTaken(): boolean {
+    return this.#lanes.size > 0
+  }
+
   /** Turns that are held in a line that changed are ended there. */
   configure(devices: readonly DeviceConfig[]): void {
     const fresh = lanesOf(devices)
