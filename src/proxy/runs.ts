@@ -33,37 +33,40 @@ const TRACES = 1_000
 export class Runs {
   readonly #origin = `gatehouse-${randomBytes(8).toString('hex')}`
   #count = 0
-  readonly #byClient = new Map<string, Run[]>()
+  /** Each client's in the order in which they came. */
+  readonly #byClient = new Map<string, Set<Run>>()
   readonly #traces = new Map<string, Trace>()
 
   begin(exchange: Exchange, workload: Workload | undefined, clientKey: string): Run {
     const { client } = exchange
+    const key = this.#nextKey()
     const run: Run = {
-      ...{ exchange, client, workload, clientKey },
-      key: this.#nextKey(),
+      exchange,
+      client,
+      workload,
+      clientKey,
+      key,
       isKeyed: false,
       lease: undefined,
     }
     const others = this.#byClient.get(client)
-    if (others) others.push(run)
-    else this.#byClient.set(client, [run])
+    if (others) others.add(run)
+    else this.#byClient.set(client, new Set([run]))
     return run
   }
 
   end(run: Run): void {
     const runs = this.#byClient.get(run.client)
-    runs?.splice(runs.indexOf(run), 1)
-    if (runs?.length === 0) this.#byClient.delete(run.client)
+    runs?.delete(run)
+    if (runs?.size === 0) this.#byClient.delete(run.client)
     if (run.lease && run.workload === 'text') this.#remember(run, run.lease)
   }
 
   /** This client's newest text, running or waiting, with this key; empty: with any. */
   text(client: string, clientKey: string): Run | undefined {
-    return this.#byClient
-      .get(client)
-      ?.findLast(
-        (run) => run.workload === 'text' && (clientKey === '' || run.clientKey === clientKey),
-      )
+    const isIt = (run: Run) =>
+      run.workload === 'text' && (clientKey === '' || run.clientKey === clientKey)
+    return [...(this.#byClient.get(client) ?? [])].findLast(isIt)
   }
 
   /** This client's last text, if it had this key; empty: any. */
@@ -76,12 +79,12 @@ export class Runs {
   at(backend: string, workload: Workload): Run[] {
     const isThere = (run: Run) =>
       run.workload === workload && run.exchange.destination.backend === backend
-    return [...this.#byClient.values()].flat().filter(isThere)
+    return [...this.#byClient.values()].flatMap((runs) => [...runs]).filter(isThere)
   }
 
   /** Takes this client's requests for a workload that still wait out of their line; returns how many. */
   cancelWaiting(client: string, workload: Workload): number {
-    const runs = this.#byClient.get(client) ?? []
+    const runs = [...(this.#byClient.get(client) ?? [])]
     const waiting = runs.filter((run) => run.workload === workload && !run.lease)
     for (const { exchange } of waiting) exchange.gone.leave(new GatehouseError('GATEHOUSE_ABORTED'))
     return waiting.length
@@ -96,7 +99,8 @@ export class Runs {
   #remember({ client, clientKey, key }: Run, { config }: Lease): void {
     this.#traces.delete(client)
     this.#traces.set(client, { clientKey, key, backend: config.name })
-    const [oldest] = this.#traces.keys()
-    if (this.#traces.size > TRACES && oldest !== undefined) this.#traces.delete(oldest)
+    if (this.#traces.size <= TRACES) return
+    const [oldest = ''] = this.#traces.keys()
+    this.#traces.delete(oldest)
   }
 }
