@@ -11,7 +11,8 @@ const known = new WeakMap<Socket, ClientConnection>()
 
 /** One client's connection. It listens once for all requests that come on it, one after the other or in a pipeline. */
 export class ClientConnection {
-  readonly #watchers = new Set<ConnectionWatcher>()
+  /** No Set: see roster.ts. */
+  readonly #watchers: ConnectionWatcher[] = []
   readonly socket: Socket
 
   static of(socket: Socket): ClientConnection {
@@ -23,15 +24,15 @@ export class ClientConnection {
   private constructor(socket: Socket) {
     this.socket = socket
     socket.once('close', () => {
-      for (const watcher of this.#watchers) watcher.onClose()
+      for (const watcher of [...this.#watchers]) watcher.onClose()
     })
     socket.once('end', () => {
-      for (const watcher of this.#watchers) watcher.onEnd()
+      for (const watcher of [...this.#watchers]) watcher.onEnd()
     })
   }
 
   watch(watcher: ConnectionWatcher): void {
-    this.#watchers.add(watcher)
+    this.#watchers.push(watcher)
   }
 
   /** Ends it at once. */
@@ -40,6 +41,7 @@ export class ClientConnection {
   }
 
   forget(watcher: ConnectionWatcher): void {
-    this.#watchers.delete(watcher)
+    const at = this.#watchers.indexOf(watcher)
+    if (at >= 0) this.#watchers.splice(at, 1)
   }
 }

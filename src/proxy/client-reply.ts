@@ -21,6 +21,13 @@ const SHORT_BYTES = 4096
 /** With it, `destroy` makes a socket's end a reset (Node's lib/net.js). */
 const RESET = { resetAndClosing: true }
 
+/** When a client that waits is to be shown something next. */
+export interface Patience {
+  dueAt: number
+  /** Looked for when the first beat is due: most requests never wait so long. */
+  readonly waiting: () => Waiting | undefined
+}
+
 type State = 'untouched' | 'held' | 'passing' | 'collecting' | 'over'
 
 /**
@@ -35,6 +42,9 @@ export class ClientReply {
   /** The first piece of a body, while the rest may still come in the same tick. */
   #first: Buffer | undefined
   #hasWritten = false
+  /** Among those that are kept waiting, and how. */
+  place = -1
+  patience: Patience | undefined
   readonly #collected: Buffer[] = []
   #collectedBytes = 0
   #hasLength = false

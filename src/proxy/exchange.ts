@@ -58,6 +58,8 @@ export class Exchange implements ConnectionWatcher {
   run: Run | undefined
   /** How often it was sent again, because its backend had ended. */
   replays = 0
+  /** Among those that are open. */
+  place = -1
   readonly answer: ClientReply
   readonly #address: string
   readonly #arrivedAt = performance.now()

@@ -34,8 +34,10 @@ export class Runs {
   readonly #origin = `gatehouse-${randomBytes(8).toString('hex')}`
   #count = 0
   /** Each client's in the order in which they came. */
-  readonly #byClient = new Map<string, Set<Run>>()
+  readonly #byClient = new Map<string, Run[]>()
   readonly #traces = new Map<string, Trace>()
+  /** The last client in it. */
+  #newest = ''
 
   begin(exchange: Exchange, workload: Workload | undefined, clientKey: string): Run {
     const { client } = exchange
@@ -50,15 +52,15 @@ export class Runs {
       lease: undefined,
     }
     const others = this.#byClient.get(client)
-    if (others) others.add(run)
-    else this.#byClient.set(client, new Set([run]))
+    if (others) others.push(run)
+    else this.#byClient.set(client, [run])
     return run
   }
 
   end(run: Run): void {
     const runs = this.#byClient.get(run.client)
-    runs?.delete(run)
-    if (runs?.size === 0) this.#byClient.delete(run.client)
+    runs?.splice(runs.indexOf(run), 1)
+    if (runs?.length === 0) this.#byClient.delete(run.client)
     if (run.lease && run.workload === 'text') this.#remember(run, run.lease)
   }
 
@@ -66,7 +68,7 @@ export class Runs {
   text(client: string, clientKey: string): Run | undefined {
     const isIt = (run: Run) =>
       run.workload === 'text' && (clientKey === '' || run.clientKey === clientKey)
-    return [...(this.#byClient.get(client) ?? [])].findLast(isIt)
+    return this.#byClient.get(client)?.findLast(isIt)
   }
 
   /** This client's last text, if it had this key; empty: any. */
@@ -79,12 +81,12 @@ export class Runs {
   at(backend: string, workload: Workload): Run[] {
     const isThere = (run: Run) =>
       run.workload === workload && run.exchange.destination.backend === backend
-    return [...this.#byClient.values()].flatMap((runs) => [...runs]).filter(isThere)
+    return [...this.#byClient.values()].flat().filter(isThere)
   }
 
   /** Takes this client's requests for a workload that still wait out of their line; returns how many. */
   cancelWaiting(client: string, workload: Workload): number {
-    const runs = [...(this.#byClient.get(client) ?? [])]
+    const runs = this.#byClient.get(client) ?? []
     const waiting = runs.filter((run) => run.workload === workload && !run.lease)
     for (const { exchange } of waiting) exchange.gone.leave(new GatehouseError('GATEHOUSE_ABORTED'))
     return waiting.length
@@ -97,7 +99,9 @@ export class Runs {
   }
 
   #remember({ client, clientKey, key }: Run, { config }: Lease): void {
-    this.#traces.delete(client)
+    // Few clients, and the same one again and again, are the rule: a Map that is emptied and filled costs (roster.ts).
+    if (client !== this.#newest) this.#traces.delete(client)
+    this.#newest = client
     this.#traces.set(client, { clientKey, key, backend: config.name })
     if (this.#traces.size <= TRACES) return
     const [oldest = ''] = this.#traces.keys()
