@@ -7,6 +7,8 @@ export interface StreamAsk {
 }
 
 const LAST_CHUNK = '\r\n0\r\n\r\n'
+/** Between two chunks, which may part an event. */
+const FRAME = /\r\n[\da-f]+\r\n/g
 const STAMPED_EVENT = /data: [^\n]*"at":(\d+)[^\n]*\n\n/g
 
 /** How one event stream arrived. */
@@ -25,12 +27,15 @@ class Arrivals {
   firstEventMs = 0
   reads = 0
   unread = ''
+  #tail = ''
   readonly #begun = process.hrtime.bigint()
 
   /** Takes in what one read brought. */
   take(chunk: Buffer): void {
     const now = process.hrtime.bigint()
-    this.unread += chunk.toString('latin1')
+    const text = chunk.toString('latin1')
+    this.#tail = (this.#tail + text).slice(-LAST_CHUNK.length)
+    this.unread = (this.unread + text).replaceAll(FRAME, '')
     const events = [...this.unread.matchAll(STAMPED_EVENT)]
     const last = events.at(-1)
     if (!last) return
@@ -41,7 +46,7 @@ class Arrivals {
   }
 
   get isOver(): boolean {
-    return this.unread.endsWith(LAST_CHUNK)
+    return this.#tail === LAST_CHUNK
   }
 }
 

@@ -11,7 +11,7 @@ const CONNECTIONS = 32
 const READERS = 200
 const READER_MIB = 5
 /** Idle long enough for garbage to have been collected, where that is done at all. */
-const REST_MS = 2_000
+const REST_MS = 1_000
 
 /** Resident memory of one subject, in MiB. */
 export interface MemoryRow {
@@ -58,7 +58,7 @@ export function memoryTable(rows: readonly MemoryRow[]): string {
 
 async function measure(subject: Subject, many: number, load: Load): Promise<MemoryRow> {
   const idle = await atRest(subject)
-  const few = await send(subject, FEW, load)
+  const few = await send(subject, Math.min(FEW, many), load)
   const afterFew = await atRest(subject)
   const requests = few + (await send(subject, many - few, load))
   const afterMany = await atRest(subject)
