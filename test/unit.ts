@@ -3,7 +3,9 @@
 import { readdirSync } from 'node:fs'
 
 const TOGETHER =
-  'config routing lanes dialects launchers backends proxy cli docs sample front .'.split(' ')
+  'config routing lanes dialects launchers backends proxy metrics cli docs sample front .'.split(
+    ' ',
+  )
 const BY_THEMSELVES = [
   'backends/crash.test.ts',
   'docs/readme.test.ts',
