@@ -1,10 +1,14 @@
 import { connect } from 'node:net'
 
-/** What the upstream streams: so many events, one every so many milliseconds. */
-export const EVENTS = 60
-export const PACE_MS = 50
+/** What the upstream is asked to stream: so many events, one every so many milliseconds; 0: one behind the other. */
+export interface StreamAsk {
+  readonly events: number
+  readonly paceMs: number
+}
 
 const LAST_CHUNK = '\r\n0\r\n\r\n'
+/** Between two chunks, which may part an event. */
+const FRAME = /\r\n[\da-f]+\r\n/g
 const STAMPED_EVENT = /data: [^\n]*"at":(\d+)[^\n]*\n\n/g
 
 /** How one event stream arrived. */
@@ -23,12 +27,15 @@ class Arrivals {
   firstEventMs = 0
   reads = 0
   unread = ''
+  #tail = ''
   readonly #begun = process.hrtime.bigint()
 
   /** Takes in what one read brought. */
   take(chunk: Buffer): void {
     const now = process.hrtime.bigint()
-    this.unread += chunk.toString('latin1')
+    const text = chunk.toString('latin1')
+    this.#tail = (this.#tail + text).slice(-LAST_CHUNK.length)
+    this.unread = (this.unread + text).replaceAll(FRAME, '')
     const events = [...this.unread.matchAll(STAMPED_EVENT)]
     const last = events.at(-1)
     if (!last) return
@@ -39,7 +46,7 @@ class Arrivals {
   }
 
   get isOver(): boolean {
-    return this.unread.endsWith(LAST_CHUNK)
+    return this.#tail === LAST_CHUNK
   }
 }
 
@@ -48,12 +55,12 @@ class Arrivals {
  * Stamps are compared across processes: both take them from the system's monotonic clock.
  * Rejects when the stream is not whole.
  */
-export function listenToStream(url: string): Promise<StreamTimes> {
+export function listenToStream(url: string, ask: StreamAsk): Promise<StreamTimes> {
   const { hostname, port, host } = new URL(url)
   return new Promise((resolve, reject) => {
     const arrivals = new Arrivals()
     const socket = connect({ host: hostname, port: Number(port), noDelay: true })
-    socket.write(request(host))
+    socket.write(request(host, ask))
     socket.on('data', (chunk) => {
       arrivals.take(chunk)
       // Stock may keep the connection for over a minute, in spite of `connection: close`.
@@ -62,18 +69,20 @@ export function listenToStream(url: string): Promise<StreamTimes> {
     socket.once('error', reject)
     socket.once('close', () => {
       const came = arrivals.delaysMs.length
-      if (came === EVENTS) resolve(arrivals)
-      else reject(new Error(`${came} of ${EVENTS} events came from ${url}: ${arrivals.unread}`))
+      if (came === ask.events) resolve(arrivals)
+      else reject(new Error(`${came} of ${ask.events} events came from ${url}: ${arrivals.unread}`))
     })
   })
 }
 
-function request(host: string): string {
+function request(host: string, { events, paceMs }: StreamAsk): string {
   const body = '{"stream":true}'
   return [
     'POST /v1/chat/completions HTTP/1.1',
     `host: ${host}`,
     'connection: close',
+    `x-events: ${events}`,
+    `x-pace-ms: ${paceMs}`,
     'content-type: application/json',
     `content-length: ${body.length}`,
     '',

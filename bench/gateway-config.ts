@@ -12,5 +12,8 @@ export function writeGatewayConfig(file: string, upstream: string, manner: Manne
     url: upstream,
     concurrency: 0,
   }
-  writeFileSync(file, JSON.stringify({ listen: { host: '127.0.0.1' }, backends: { bench } }))
+  const routes = ['/up', '/down'].map((path) => ({ path, to: 'backend:bench', bodies: 'stream' }))
+  routes.push({ path: '/collected/*', to: 'backend:bench', bodies: 'buffer' })
+  const listen = { host: '127.0.0.1', bufferBytes: '64MiB' }
+  writeFileSync(file, JSON.stringify({ listen, backends: { bench }, routes }))
 }

@@ -1,10 +1,11 @@
 import { CAN_READ_CPU, cpuMicros } from './cpu.js'
 import type { Load } from './load.js'
 import type { Options } from './options.js'
+import type { Row } from './rounds.js'
 import type { Subject } from './setting.js'
 
-/** Enough requests for the compiler to have settled, even on a busy machine. */
-const WARM_UP = { connections: 32, durationS: 8 }
+/** Enough for the compiler to have settled, even on a busy machine. */
+const WARM_UP_S = 8
 
 /** One subject under load once. */
 export interface HopSample {
@@ -16,11 +17,7 @@ export interface HopSample {
   readonly errors: number
 }
 
-/** All rounds of one subject, in their order. */
-export interface HopRow {
-  readonly subject: string
-  readonly samples: readonly HopSample[]
-}
+export type HopRow = Row<HopSample>
 
 /** Measures all subjects in turn, round after round, so that what else the machine does hits all alike. */
 export async function measureHop(
@@ -39,18 +36,23 @@ export async function measureHop(
 }
 
 /** Puts load on all subjects until their code is compiled; what is measured before that says little. */
-export async function warmUp(subjects: readonly Subject[], load: Load): Promise<void> {
-  for (const subject of subjects) await sample(load, subject, WARM_UP)
+export async function warmUp(
+  subjects: readonly Subject[],
+  load: Load,
+  durationS: number,
+): Promise<void> {
+  const amount = { connections: 32, durationS: Math.min(WARM_UP_S, 2 * durationS) }
+  for (const subject of subjects) await sample(load, subject, amount)
 }
 
 async function sample(
   load: Load,
-  { url, pid }: Subject,
+  { url, pids }: Subject,
   amount: { readonly connections: number; readonly durationS: number },
 ): Promise<HopSample> {
-  const before = CAN_READ_CPU ? cpuMicros(pid) : 0
+  const before = CAN_READ_CPU ? cpuMicros(pids) : 0
   const result = await load({ url: `${url}/v1/completions`, ...amount })
-  const spent = CAN_READ_CPU ? cpuMicros(pid) - before : undefined
+  const spent = CAN_READ_CPU ? cpuMicros(pids) - before : undefined
   return {
     requestsPerSecond: result.requests / result.seconds,
     p50Ms: result.p50Ms,

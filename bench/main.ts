@@ -1,4 +1,4 @@
-/** `npm run bench -- hop|stream|wake|soak|swaps`: see README.md. */
+/** `npm run bench -- hop|stream|upload|wake|memory|swaps|soak`: see README.md. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +6,9 @@ import { createCannon } from './cannon.js'
 import { measureHop, warmUp } from './hop.js'
 import { hopTable } from './hop-table.js'
 import { bestGenerator, type Load } from './load.js'
-import { type Options, parseOptions, USAGE } from './options.js'
+import { measureMemory, memoryTable } from './memory.js'
+import { type Options, parseOptions, USAGE, type What } from './options.js'
+import { versionOf } from './peers.js'
 import { Programs } from './programs.js'
 import { type Subject, startSubjects } from './setting.js'
 import { measureSoak, soakTable } from './soak.js'
@@ -15,9 +17,17 @@ import { streamTable } from './stream-table.js'
 import { measureSwaps } from './swaps.js'
 import { measureReal, realTable } from './swaps-real.js'
 import { swapsTable } from './swaps-table.js'
+import { measureUploads, uploadTable } from './upload.js'
 import { measureWake, wakeTable } from './wake.js'
 import { createWrk } from './wrk.js'
 
+/** What is measured with peers beside us. */
+const BESIDE_PEERS: Partial<Record<What, Measure>> = {
+  hop: hops,
+  stream: streams,
+  upload: uploads,
+  memory,
+}
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
 const programs = new Programs(folder)
 process.on('exit', cleanUp)
@@ -41,24 +51,33 @@ interface Result {
   readonly rows: readonly unknown[]
 }
 
+type Measure = (subjects: readonly Subject[], options: Options, manner: string) => Promise<Result[]>
+
 async function bench(options: Options): Promise<void> {
   if (!existsSync(new URL('../dist/main.js', import.meta.url)))
     throw new Error('npm run build first')
   const results: Result[] = []
   say(machine())
-  const alone: Partial<Record<Options['what'], typeof wake>> = { wake, soak, swaps }
-  const result = await alone[options.what]?.(options)
-  if (result) results.push(result)
-  const hasManners = options.what === 'hop' || options.what === 'stream'
-  for (const manner of hasManners ? options.manners : []) {
-    const subjects = await startSubjects({ folder, programs, manner })
-    const measure = options.what === 'hop' ? hops : streams
-    results.push(...(await measure(subjects, options, manner)))
-    await programs.end()
-  }
+  for (const peer of options.peers) if (versionOf(peer)) say(versionOf(peer))
+  if (options.what === 'wake') results.push(await wake(options))
+  if (options.what === 'soak') results.push(await soak(options))
+  if (options.what === 'swaps') results.push(await swaps(options))
+  const measure = BESIDE_PEERS[options.what]
+  if (measure) results.push(...(await besidePeers(measure, options)))
   if (options.jsonFile === undefined) return
   const json = { at: new Date().toISOString(), machine: machine(), options, results }
   writeFileSync(options.jsonFile, `${JSON.stringify(json, undefined, 2)}\n`)
+}
+
+async function besidePeers(measure: Measure, options: Options): Promise<Result[]> {
+  const { peers, logLevel } = options
+  const results: Result[] = []
+  for (const manner of options.manners) {
+    const subjects = await startSubjects({ folder, programs, manner, peers, logLevel })
+    results.push(...(await measure(subjects, options, manner)))
+    await programs.end()
+  }
+  return results
 }
 
 async function wake({ rounds }: Options): Promise<Result> {
@@ -90,10 +109,9 @@ async function swaps(options: Options): Promise<Result> {
 }
 
 async function hops(subjects: readonly Subject[], options: Options, manner: string) {
-  const generator = options.generator ?? bestGenerator()
-  const load: Load = generator === 'wrk' ? createWrk(programs) : createCannon()
+  const { load, generator } = generatorOf(options)
   const results: Result[] = []
-  await warmUp(subjects, load)
+  await warmUp(subjects, load, options.durationS)
   for (const connections of options.connections) {
     const rows = await measureHop(subjects, connections, { load, options })
     const how = `${options.rounds} rounds of ${options.durationS} s, ${generator}`
@@ -105,16 +123,38 @@ async function hops(subjects: readonly Subject[], options: Options, manner: stri
 }
 
 async function streams(subjects: readonly Subject[], options: Options, manner: string) {
+  const { rounds, events, paceMs } = options
   const results: Result[] = []
   for (const count of options.streams) {
-    const rows = await measureStreams(subjects, count, options.rounds)
-    say(
-      `\nstream: upstream ${manner}, ${count} streams, ${options.rounds} rounds: median (min-max)`,
-    )
+    const rows = await measureStreams(subjects, { count, events, paceMs }, rounds)
+    const what = `${count} streams of ${events} events, one every ${paceMs} ms`
+    say(`\nstream: upstream ${manner}, ${what}, ${rounds} rounds: median (min-max)`)
     say(streamTable(rows))
     results.push({ manner, atOnce: count, rows })
   }
   return results
+}
+
+async function uploads(subjects: readonly Subject[], { mib, rounds }: Options, manner: string) {
+  const results: Result[] = []
+  for (const taken of await measureUploads(subjects, mib, rounds)) {
+    say(`\nupload: ${taken.what}, ${rounds} rounds: median (min-max)`)
+    say(uploadTable(taken))
+    results.push({ manner, atOnce: 1, rows: [taken] })
+  }
+  return results
+}
+
+async function memory(subjects: readonly Subject[], options: Options, manner: string) {
+  const rows = await measureMemory(subjects, options.requests, generatorOf(options).load)
+  say('\nmemory: resident, MiB')
+  say(memoryTable(rows))
+  return [{ manner, atOnce: 1, rows }]
+}
+
+function generatorOf(options: Options): { load: Load; generator: string } {
+  const generator = options.generator ?? bestGenerator()
+  return { generator, load: generator === 'wrk' ? createWrk(programs) : createCannon() }
 }
 
 function machine(): string {

@@ -1,21 +1,31 @@
 import { parseArgs } from 'node:util'
+import { isFound, PEERS, type Peer } from './peers.js'
 
 export const MANNERS = ['keep-alive', 'close'] as const
 /** What the upstream does with a connection after a reply. */
 export type Manner = (typeof MANNERS)[number]
+
+const WHATS = ['hop', 'stream', 'upload', 'wake', 'memory', 'soak', 'swaps'] as const
+export type What = (typeof WHATS)[number]
 
 const GENERATORS = ['wrk', 'autocannon'] as const
 export type Generator = (typeof GENERATORS)[number]
 
 /** What to measure, and how long; read once from the command line. */
 export interface Options {
-  readonly what: 'hop' | 'stream' | 'wake' | 'soak' | 'swaps'
+  readonly what: What
+  readonly peers: readonly Peer[]
+  readonly logLevel: string
   readonly manners: readonly Manner[]
   readonly rounds: number
   /** Seconds that one measurement of `hop` lasts. */
   readonly durationS: number
   readonly connections: readonly number[]
   readonly streams: readonly number[]
+  readonly events: number
+  readonly paceMs: number
+  readonly requests: number
+  readonly mib: number
   /** Undefined: wrk where it is installed. */
   readonly generator: Generator | undefined
   readonly seed: number
@@ -25,13 +35,19 @@ export interface Options {
   readonly jsonFile: string | undefined
 }
 
-export const USAGE = `npm run bench -- hop|stream|wake|soak|swaps [options]
+export const USAGE = `npm run bench -- hop|stream|upload|wake|memory|swaps|soak [options]
   --rounds N            rounds, each with every subject once (3)
-  --manner M,M          keep-alive, close (both)
+  --peers P,P           stock, splice, nginx, haproxy, caddy (those that are found)
+  --manner M,M          keep-alive, close (keep-alive)
+  --log LEVEL           of the gateway, written to a file (silent)
   --duration S          hop: seconds per measurement (4)
-  --connections N,N     hop: connections of the load generator (1,32)
+  --connections N,N     hop: connections of the load generator (1,32,256)
   --load wrk|autocannon hop: the load generator (wrk where it is installed)
-  --streams N,N         stream: streams at once (1,50)
+  --streams N,N         stream: streams at once (1,50,500)
+  --events N            stream: events of each (60)
+  --pace MS             stream: between two events; 0: one behind the other (50)
+  --requests N          memory: small requests (1000000)
+  --mib N               upload: size of the long body (512)
   --seed N              swaps: of the first trace (1)
   --seeds N             swaps: so many traces, each with the next seed (12)
   --asks N              swaps: in each trace (400)
@@ -46,11 +62,17 @@ export function parseOptions(argv: readonly string[]): Options {
     allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '3' },
-      manner: { type: 'string', default: MANNERS.join(',') },
+      peers: { type: 'string' },
+      manner: { type: 'string', default: 'keep-alive' },
+      log: { type: 'string', default: 'silent' },
       duration: { type: 'string', default: '4' },
-      connections: { type: 'string', default: '1,32' },
+      connections: { type: 'string', default: '1,32,256' },
       load: { type: 'string' },
-      streams: { type: 'string', default: '1,50' },
+      streams: { type: 'string', default: '1,50,500' },
+      events: { type: 'string', default: '60' },
+      pace: { type: 'string', default: '50' },
+      requests: { type: 'string', default: '1000000' },
+      mib: { type: 'string', default: '512' },
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '12' },
       asks: { type: 'string', default: '400' },
@@ -58,14 +80,20 @@ export function parseOptions(argv: readonly string[]): Options {
       json: { type: 'string' },
     },
   })
-  if (positionals.length !== 1) throw new Error('say hop, stream, wake, soak or swaps')
+  if (positionals.length !== 1) throw new Error(`say one of ${WHATS.join(', ')}`)
   return {
-    what: oneOf(['hop', 'stream', 'wake', 'soak', 'swaps'], positionals[0]),
+    what: oneOf(WHATS, positionals[0]),
+    peers: values.peers?.split(',').map((word) => oneOf(PEERS, word)) ?? PEERS.filter(isFound),
+    logLevel: values.log,
     manners: values.manner.split(',').map((word) => oneOf(MANNERS, word)),
     rounds: count(values.rounds),
     durationS: count(values.duration),
     connections: values.connections.split(',').map(count),
     streams: values.streams.split(',').map(count),
+    events: count(values.events),
+    paceMs: values.pace === '0' ? 0 : count(values.pace),
+    requests: count(values.requests),
+    mib: count(values.mib),
     generator: values.load === undefined ? undefined : oneOf(GENERATORS, values.load),
     seed: count(values.seed),
     seeds: count(values.seeds),

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { processTree } from './cpu.js'
 
 export interface Program {
   readonly name: string
@@ -20,13 +21,23 @@ export class Programs {
     this.#folder = folder
   }
 
-  /** Starts Node with these arguments, `NODE_ENV=production`; its output is a file, never a terminal. */
+  /** Starts Node with these arguments. */
   start(name: string, argv: readonly string[]): Program {
+    return this.startCommand(name, process.execPath, argv)
+  }
+
+  /** Starts a program with `NODE_ENV=production`; its output is a file, never a terminal. */
+  startCommand(name: string, command: string, argv: readonly string[]): Program {
     const logFile = join(this.#folder, `${name.replaceAll(/\W+/g, '-')}.log`)
     const output = openSync(logFile, 'a')
-    const child = spawn(process.execPath, argv, {
+    const child = spawn(command, argv, {
       stdio: ['ignore', output, output],
-      env: { ...process.env, NODE_ENV: 'production' },
+      env: {
+        ...process.env,
+        NODE_ENV: 'production',
+        XDG_DATA_HOME: this.#folder,
+        XDG_CONFIG_HOME: this.#folder,
+      },
     })
     closeSync(output)
     return { name, pid: this.#keep(child), logFile }
@@ -51,7 +62,12 @@ export class Programs {
 
   /** Ends them all at once; they have nothing to save. Safe in an exit handler. */
   kill(): void {
-    for (const child of this.#children.values()) child.kill('SIGKILL')
+    // What they started themselves, such as nginx's worker, would outlive them.
+    for (const pid of [...this.#children.keys()].flatMap(processTree)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {} // it has ended meanwhile
+    }
   }
 
   /** Ends them all and resolves when none of them lives. */

@@ -2,11 +2,14 @@ import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { CAN_READ_CPU, processTree } from './cpu.js'
 import { freePort } from './free-port.js'
 import { writeGatewayConfig } from './gateway-config.js'
 import type { Manner } from './options.js'
+import { commandOf, type Peer } from './peers.js'
 import { lastOutput, type Program, type Programs } from './programs.js'
 
+export const OURS = 'gatehouse'
 const START_MS = 20_000
 const ASK = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
 
@@ -14,54 +17,64 @@ const ASK = { method: 'POST', headers: { 'content-type': 'application/json' }, b
 export interface Subject {
   readonly name: string
   readonly url: string
-  /** The process whose CPU time is counted. */
-  readonly pid: number
+  /** The processes whose CPU time is counted. */
+  readonly pids: readonly number[]
 }
 
 interface Place {
   readonly folder: string
   readonly programs: Programs
   readonly manner: Manner
+  readonly peers: readonly Peer[]
+  /** Of our own. */
+  readonly logLevel: string
 }
 
-/** Starts an upstream and the gateways in front of it; resolves when each has answered a request. */
+/** Starts an upstream, ourselves and the peers in front of it; resolves when each has answered a request. */
 export async function startSubjects(place: Place): Promise<Subject[]> {
   const direct = await start(place, 'direct', (port) => [
     ...typescript('upstream.ts'),
     String(port),
     place.manner,
   ])
-  const stock = await start(place, 'stock', (port) => [
-    ...typescript('stock.ts'),
-    String(port),
-    direct.url,
-  ])
-  const silent = await startOurs(place, direct.url, 'silent')
-  const info = await startOurs(place, direct.url, 'info')
-  return [direct, stock, silent, info]
+  const subjects = [direct, await startOurs(place, direct.url)]
+  for (const peer of place.peers) subjects.push(await startPeer(place, peer, direct.url))
+  return subjects
 }
 
-function startOurs(place: Place, upstream: string, level: string): Promise<Subject> {
+async function startPeer(place: Place, peer: Peer, upstream: string): Promise<Subject> {
+  const port = await freePort()
+  const [command, ...argv] = commandOf(peer, join(place.folder, peer), { port, upstream }) ?? []
+  if (command === undefined) {
+    return start(place, peer, (free) => [...typescript(`${peer}.ts`), String(free), upstream])
+  }
+  return answering(place, place.programs.startCommand(peer, command, argv), port)
+}
+
+function startOurs(place: Place, upstream: string): Promise<Subject> {
   const folder = mkdtempSync(join(place.folder, 'gateway-'))
   const config = join(folder, 'routes.json')
   writeGatewayConfig(config, upstream, place.manner)
   const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-  return start(place, `ours, log ${level}`, (port) => [
+  return start(place, OURS, (port) => [
     ...[main, '--config', config, '--state-dir', join(folder, 'state')],
-    ...['--port', String(port), '--log-level', level],
+    ...['--port', String(port), '--log-level', place.logLevel],
   ])
 }
 
 async function start(
-  { programs }: Place,
+  place: Place,
   name: string,
   argv: (port: number) => string[],
 ): Promise<Subject> {
   const port = await freePort()
-  const program = programs.start(name, argv(port))
+  return answering(place, place.programs.start(name, argv(port)), port)
+}
+
+async function answering({ programs }: Place, program: Program, port: number): Promise<Subject> {
   const url = `http://127.0.0.1:${port}`
   await untilItAnswers(programs, program, url)
-  return { name, url, pid: program.pid }
+  return { name: program.name, url, pids: CAN_READ_CPU ? processTree(program.pid) : [program.pid] }
 }
 
 async function untilItAnswers(programs: Programs, program: Program, url: string): Promise<void> {

@@ -47,8 +47,12 @@ export class SlowReader {
     this.#socket.on('error', () => {})
     const query = `bytes=${bytes}${count === 'next' ? '&count' : ''}`
     this.#socket.write(
-      `GET ${pathname}/down?${query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+      `GET ${pathname.replace(/\/$/, '')}/down?${query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
     )
+  }
+
+  leave(): void {
+    this.#socket.destroy()
   }
 
   /** Rejects unless all of the reply comes. */

@@ -1,6 +1,5 @@
 import { Writable } from 'node:stream'
 import pino, { type Logger } from 'pino'
-import pretty from 'pino-pretty'
 import type { LogLevel } from './arguments.js'
 
 /** JSON lines for programs. */
@@ -26,8 +25,12 @@ const SAID = [
   ...['firstByteMs', 'totalMs', 'events', 'signal'],
 ]
 
-/** Readable lines for a person at a terminal, handed to `print` one after the other. */
-export function createPrettyLog(level: LogLevel, print: (text: string) => void): Logger {
+/** Readable lines for a person at a terminal, handed to `print` one after the other. Loads what only they need. */
+export async function createPrettyLog(
+  level: LogLevel,
+  print: (text: string) => void,
+): Promise<Logger> {
+  const { default: pretty } = await import('pino-pretty')
   const destination = new Writable({
     write(chunk, _encoding, done) {
       print(String(chunk))

@@ -42,7 +42,7 @@ export async function run(options: RunOptions, around: Surroundings): Promise<Ru
     ? new LiveLine({ write: (text) => void around.stdout.write(text) })
     : undefined
   const log = live
-    ? createPrettyLog(options.logLevel, (text) => live.print(text))
+    ? await createPrettyLog(options.logLevel, (text) => live.print(text))
     : createJsonLog(options.logLevel)
   const { version } = around
   const host = hostOf(config, options, around)

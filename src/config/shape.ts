@@ -1,19 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { Ajv } from 'ajv'
-import { FORMATS } from './formats.js'
 import { HINTS } from './hints.js'
 import { nearest } from './nearest.js'
 import type { Report } from './report.js'
 import type { Settings } from './schema.js'
 import { type ShapeFault, shapeFaults } from './shape-faults.js'
+import { isSettings } from './validator.js'
 import { isObject, valueAt } from './value-at.js'
 
 /** Mending one fault can lay another bare (a list with a stand-in may hold it twice), hardly a third. */
 const MAX_ROUNDS = 5
-
-const ajv = new Ajv({ strict: true, allErrors: true, useDefaults: true, verbose: true })
-for (const [name, isValid] of Object.entries(FORMATS)) ajv.addFormat(name, isValid)
-const isSettings = ajv.compile<Settings>(readSchema())
 
 /**
  * Reports what the schema says against a value and fills its defaults in. Faulty parts are left out or
@@ -55,9 +49,4 @@ function mend(value: unknown, { path, kind, standIn }: ShapeFault): void {
   if (!isObject(parent) || key === undefined) return
   if (kind === 'missing') parent[key] = structuredClone(standIn)
   else delete parent[key]
-}
-
-/** Made from schema.ts by `npm run docs`: building it anew at every start would cost 180 ms. */
-function readSchema(): object {
-  return JSON.parse(readFileSync(new URL('./schema.json', import.meta.url), 'utf8'))
 }

@@ -1,65 +1,121 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client'
+import {
+  Counter,
+  type CounterConfiguration,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type HistogramConfiguration,
+  type Registry,
+} from 'prom-client'
+import type { Series } from './times.js'
+import { SECONDS, type Works } from './work.js'
 
-/** From a meta call's milliseconds to a picture's minutes on a CPU. */
-const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
-/** Between two tokens: from the fastest small model to a stall. */
-const GAP_SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
 /** Gauges of prom-client that are named like counters: `promtool check metrics` refuses them. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`)
 const WORK_LABELS = ['backend', 'workload'] as const
 const OUTCOME_LABELS = ['backend', 'workload', 'outcome'] as const
 
 /** Every metric of the gateway; docs/design.md, "Metrics". Times are in seconds, sizes in bytes. */
-export function createInstruments(registry: Registry) {
+export function createInstruments(registry: Registry, works: Works) {
   collectDefaultMetrics({ register: registry })
   for (const name of MISNAMED) registry.removeSingleMetric(name)
-  return { ...requestTimes(registry), ...requestCounts(registry), ...backendEvents(registry) }
+  showTimes(registry, works)
+  showCounts(registry, works)
+  return backendEvents(registry)
 }
 
-function requestTimes(registry: Registry) {
-  const registers = [registry]
-  const histogram = (name: string, help: string, buckets = SECONDS) =>
-    new Histogram({ name, help, labelNames: WORK_LABELS, buckets, registers })
-  return {
-    requestDuration: histogram(
-      'gatehouse_request_duration_seconds',
-      'From the arrival of a request until its reply was over.',
-    ),
-    timeToFirstByte: histogram(
-      'gatehouse_request_time_to_first_byte_seconds',
-      'From the arrival of a request until the first byte of its reply.',
-    ),
-    queueWait: histogram('gatehouse_queue_wait_seconds', 'Time a request waited in its lane.'),
-    startWait: histogram(
-      'gatehouse_start_wait_seconds',
-      'Time a request waited until its backend was ready.',
-    ),
-    eventGap: histogram(
-      'gatehouse_stream_event_gap_seconds',
-      'Time between two events of an event stream.',
-      GAP_SECONDS,
-    ),
+type TimesOf = 'requestDuration' | 'timeToFirstByte' | 'queueWait' | 'startWait' | 'eventGap'
+
+function showTimes(registry: Registry, works: Works): void {
+  const show = (of: TimesOf, name: string, help: string) => {
+    const read = () => works.all().flatMap((work) => work[of].series(name, work.labels))
+    const config = { name, help, labelNames: WORK_LABELS, registers: [registry] }
+    return new ShownHistogram(config, read)
+  }
+  show(
+    'requestDuration',
+    'gatehouse_request_duration_seconds',
+    'From the arrival of a request until its reply was over.',
+  )
+  show(
+    'timeToFirstByte',
+    'gatehouse_request_time_to_first_byte_seconds',
+    'From the arrival of a request until the first byte of its reply.',
+  )
+  show('queueWait', 'gatehouse_queue_wait_seconds', 'Time a request waited in its lane.')
+  show(
+    'startWait',
+    'gatehouse_start_wait_seconds',
+    'Time a request waited until its backend was ready.',
+  )
+  show(
+    'eventGap',
+    'gatehouse_stream_event_gap_seconds',
+    'Time between two events of an event stream.',
+  )
+}
+
+/** A histogram of times that are counted elsewhere. */
+class ShownHistogram extends Histogram {
+  readonly #name: string
+  readonly #help: string
+  readonly #read: () => Series[]
+
+  constructor(config: HistogramConfiguration<string>, read: () => Series[]) {
+    super(config)
+    this.#name = config.name
+    this.#help = config.help
+    this.#read = read
+  }
+
+  /** What a registry asks for; prom-client's types leave it out. */
+  async getForPromString() {
+    return { name: this.#name, help: this.#help, type: 'histogram', values: this.#read() }
   }
 }
 
-function requestCounts(registry: Registry) {
-  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
-    new Counter({ name, help, labelNames, registers: [registry] })
-  return {
-    requests: counter('gatehouse_requests_total', 'Requests that are over.', OUTCOME_LABELS),
-    emptyAnswers: counter(
-      'gatehouse_empty_answers_total',
-      'Answers of backends that said all is well and had nothing in them.',
-      WORK_LABELS,
-    ),
-    events: counter('gatehouse_stream_events_total', 'Events streamed to clients.', WORK_LABELS),
-    requestBytes: counter('gatehouse_request_bytes_total', 'Bytes of request bodies.', WORK_LABELS),
-    responseBytes: counter(
-      'gatehouse_response_bytes_total',
-      'Bytes of reply bodies taken from backends.',
-      WORK_LABELS,
-    ),
-  }
+type CountOf = 'events' | 'emptyAnswers' | 'requestBytes' | 'responseBytes'
+
+function showCounts(registry: Registry, works: Works): void {
+  const show = (of: CountOf, name: string, help: string) =>
+    showCounter({ name, help, labelNames: WORK_LABELS, registers: [registry] }, (add) => {
+      for (const work of works.all()) {
+        const value = work[of]
+        if (value !== undefined) add(work.labels, value)
+      }
+    })
+  const requests = { name: 'gatehouse_requests_total', help: 'Requests that are over.' }
+  showCounter({ ...requests, labelNames: OUTCOME_LABELS, registers: [registry] }, (add) => {
+    for (const { labels, outcomes } of works.all()) {
+      for (const [outcome, value] of outcomes) add({ ...labels, outcome }, value)
+    }
+  })
+  show(
+    'emptyAnswers',
+    'gatehouse_empty_answers_total',
+    'Answers of backends that said all is well and had nothing in them.',
+  )
+  show('events', 'gatehouse_stream_events_total', 'Events streamed to clients.')
+  show('requestBytes', 'gatehouse_request_bytes_total', 'Bytes of request bodies.')
+  show(
+    'responseBytes',
+    'gatehouse_response_bytes_total',
+    'Bytes of reply bodies taken from backends.',
+  )
+}
+
+/** A counter of what is counted elsewhere; `read` tells all of it. */
+function showCounter<T extends string>(
+  config: CounterConfiguration<T>,
+  read: (add: (labels: Partial<Record<T, string>>, value: number) => void) => void,
+): void {
+  new Counter({
+    ...config,
+    collect() {
+      this.reset()
+      read((labels, value) => this.inc(labels, value))
+    },
+  })
 }
 
 function backendEvents(registry: Registry) {

@@ -1,9 +1,10 @@
-import { type Counter, Gauge, Registry } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
 import type { BackendStatus } from '../backends/backend.js'
 import type { BackendRecorder } from '../backends/recorder.js'
 import { STATES } from '../backends/states.js'
 import { hasCode } from '../errors.js'
 import { createGauges, createInstruments, type Instruments } from './instruments.js'
+import { type Taken, Works } from './work.js'
 
 /** An exchange as far as metrics care; the proxy's report has these fields. */
 export interface MeasuredExchange {
@@ -27,11 +28,10 @@ export interface MeasuredExchange {
 export class Metrics {
   readonly registry = new Registry()
   readonly #instruments: Instruments
-  readonly #bound = new Map<string, Bound>()
-  readonly #counters = new Map<string, Counter.Internal>()
+  readonly #works = new Works()
 
   constructor(version: string, read: () => readonly BackendStatus[]) {
-    this.#instruments = createInstruments(this.registry)
+    this.#instruments = createInstruments(this.registry, this.#works)
     createGauges(this.registry, STATES, read)
     new Gauge({
       name: 'gatehouse_build_info',
@@ -45,7 +45,7 @@ export class Metrics {
   readonly exchanges = {
     exchanged: (exchange: MeasuredExchange) => this.#exchanged(exchange),
     eventGap: (backend: string, workload: string, gapMs: number) =>
-      this.#bind(backend, workload).eventGap.observe(gapMs / 1000),
+      this.#works.of(backend, workload).eventGap.add(gapMs),
   }
 
   /** For the backends. */
@@ -62,56 +62,18 @@ export class Metrics {
   }
 
   #exchanged(exchange: MeasuredExchange): void {
-    const { backend, workload, outcome } = exchange
-    this.#count(backend, workload, outcome)
+    const { backend, workload } = exchange
+    const work = this.#works.of(backend, workload)
+    work.ended(exchange.outcome)
     if (hasCode(exchange.cause, 'GATEHOUSE_EMPTY_ANSWER')) {
-      this.#instruments.emptyAnswers.inc({ backend, workload })
+      work.emptyAnswers = (work.emptyAnswers ?? 0) + 1
     }
-    const { queueWaitMs, startWaitMs } = exchange
-    if (queueWaitMs === undefined || startWaitMs === undefined) return
-    const bound = this.#bind(backend, workload)
+    if (!isTaken(exchange)) return
     if (exchange.replays > 0) this.#instruments.replays.inc({ backend }, exchange.replays)
-    bound.requestDuration.observe(exchange.durationMs / 1000)
-    bound.queueWait.observe(queueWaitMs / 1000)
-    bound.startWait.observe(startWaitMs / 1000)
-    if (exchange.firstByteMs !== undefined) {
-      bound.timeToFirstByte.observe(exchange.firstByteMs / 1000)
-    }
-    bound.requestBytes.inc(exchange.requestBytes)
-    bound.responseBytes.inc(exchange.responseBytes)
-    if (exchange.events !== undefined) bound.events.inc(exchange.events)
-  }
-
-  #count(backend: string, workload: string, outcome: string): void {
-    const key = `${backend} ${workload} ${outcome}`
-    const known = this.#counters.get(key)
-    const counter = known ?? this.#instruments.requests.labels({ backend, workload, outcome })
-    if (!known) this.#counters.set(key, counter)
-    counter.inc()
-  }
-
-  /** The instruments of one backend and workload, looked up by label once. */
-  #bind(backend: string, workload: string): Bound {
-    const key = `${backend} ${workload}`
-    const known = this.#bound.get(key)
-    if (known) return known
-    const bound = bind(this.#instruments, { backend, workload })
-    this.#bound.set(key, bound)
-    return bound
+    work.took(exchange)
   }
 }
 
-type Bound = ReturnType<typeof bind>
-
-function bind(instruments: Instruments, labels: { backend: string; workload: string }) {
-  return {
-    requestDuration: instruments.requestDuration.labels(labels),
-    timeToFirstByte: instruments.timeToFirstByte.labels(labels),
-    queueWait: instruments.queueWait.labels(labels),
-    startWait: instruments.startWait.labels(labels),
-    eventGap: instruments.eventGap.labels(labels),
-    events: instruments.events.labels(labels),
-    requestBytes: instruments.requestBytes.labels(labels),
-    responseBytes: instruments.responseBytes.labels(labels),
-  }
+function isTaken(exchange: MeasuredExchange): exchange is MeasuredExchange & Taken {
+  return exchange.queueWaitMs !== undefined && exchange.startWaitMs !== undefined
 }

@@ -15,6 +15,7 @@ import { Exchange, NOWHERE } from './exchange.js'
 import { lineValue } from './headers.js'
 import type { Call } from './outbound.js'
 import { Owners } from './owners.js'
+import { Roster } from './roster.js'
 import { Sending, type SendingParts } from './sending.js'
 import type { WebSocketOffer } from './upgrade.js'
 
@@ -44,7 +45,7 @@ export class Admission {
   readonly #parts: AdmitParts
   readonly #sending: Sending
   readonly #owners: Owners
-  readonly #open = new Set<Exchange>()
+  readonly #open = new Roster<Exchange>()
   #isStopping = false
 
   constructor(parts: AdmitParts) {
@@ -58,7 +59,7 @@ export class Admission {
   async admit(request: FastifyRequest, reply: FastifyReply, known?: Call): Promise<void> {
     const exchange = new Exchange(request, reply, this.#parts.offers.get(request.raw))
     if (this.#isStopping) exchange.closeAfterwards()
-    this.#open.add(exchange)
+    this.#open.join(exchange)
     try {
       await this.#admit(exchange, known)
     } catch (error) {
@@ -67,19 +68,19 @@ export class Admission {
       exchange.answer.fail(asGatehouseError(error))
     } finally {
       this.#sending.forget(exchange)
-      this.#open.delete(exchange)
+      this.#open.leave(exchange)
     }
   }
 
   /** Lets the replies under way end, each connection with its last one; after `ms` milliseconds breaks them off. */
   async drain(ms: number): Promise<void> {
     this.#isStopping = true
-    for (const exchange of this.#open) exchange.closeAfterwards()
+    for (const exchange of this.#open.all()) exchange.closeAfterwards()
     await within(
       ms,
-      Promise.all([...this.#open].map((exchange) => exchange.closed())).then(() => {}),
+      Promise.all(this.#open.all().map((exchange) => exchange.closed())).then(() => {}),
     )
-    for (const exchange of this.#open) exchange.breakOff()
+    for (const exchange of this.#open.all()) exchange.breakOff()
   }
 
   /** A backend that is taken out of the configuration sends its waiters back here, to go where they go now. */

@@ -28,16 +28,27 @@ export interface BodyLimits {
  * GATEHOUSE_BODY_TOO_LARGE as soon as it is known to be longer, with GATEHOUSE_REQUEST_TIMEOUT when the client falls
  * silent, and with the signal's reason when it leaves.
  */
-export function readBody(
+export async function readBody(
+  raw: IncomingMessage,
+  limits: BodyLimits,
+  signal: Leaving,
+): Promise<Buffer> {
+  await undefined // what came in one packet with the head is here then; and who came first stays first
+  if (!hasBody(raw)) return NOTHING
+  if (Number(raw.headers['content-length'] ?? 0) > limits.bytes) throw refuse(raw, limits.bytes)
+  sendContinue(raw)
+  signal.throwIfAborted()
+  const whole = raw.complete ? (raw.read() as Buffer | null) : null
+  if (whole === null) return await collect(raw, limits, signal)
+  if (whole.length > limits.bytes) throw refuse(raw, limits.bytes)
+  return whole
+}
+
+function collect(
   raw: IncomingMessage,
   { bytes: limitBytes, idleMs }: BodyLimits,
   signal: Leaving,
 ): Promise<Buffer> {
-  if (!hasBody(raw)) return Promise.resolve(NOTHING)
-  if (Number(raw.headers['content-length'] ?? 0) > limitBytes) {
-    return Promise.reject(refuse(raw, limitBytes))
-  }
-  sendContinue(raw)
   return new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

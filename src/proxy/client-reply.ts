@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import type { GatehouseError } from '../errors.js'
 import { hasBody } from './body.js'
 import { headText } from './headers.js'
@@ -7,6 +8,7 @@ import { type ReplyHead, trailerLines } from './reply-head.js'
 import type { Waiting } from './waiting.js'
 
 /** What Node refuses to write as a reason phrase; a client may ignore any (RFC 9112 4). */
+const PLAIN_REASON = /^[\x20-\x7e]*$/
 const ODD_REASON = /[^\t\x20-\x7e\x80-\xff]/
 /** How long the last words of a broken reply may take to leave. */
 const LAST_WORDS_MS = 1_000
@@ -14,8 +16,17 @@ const LAST_WORDS_MS = 1_000
 const MOST_WORDS_BYTES = 64 * 1024
 /** Long enough for a client to have read what came before. */
 const RESET_AFTER_MS = 200
+/** Pieces up to this are copied. */
+const SHORT_BYTES = 4096
 /** With it, `destroy` makes a socket's end a reset (Node's lib/net.js). */
 const RESET = { resetAndClosing: true }
+
+/** When a client that waits is to be shown something next. */
+export interface Patience {
+  dueAt: number
+  /** Looked for when the first beat is due: most requests never wait so long. */
+  readonly waiting: () => Waiting | undefined
+}
 
 type State = 'untouched' | 'held' | 'passing' | 'collecting' | 'over'
 
@@ -25,20 +36,25 @@ type State = 'untouched' | 'held' | 'passing' | 'collecting' | 'over'
  */
 export class ClientReply {
   readonly raw: ServerResponse
-  readonly #takeOver: () => void
+  readonly #reply: FastifyReply
   #state: State = 'untouched'
   #waiting: Waiting | undefined
+  /** The first piece of a body, while the rest may still come in the same tick. */
+  #first: Buffer | undefined
+  #hasWritten = false
+  /** Among those that are kept waiting, and how. */
+  place = -1
+  patience: Patience | undefined
   readonly #collected: Buffer[] = []
   #collectedBytes = 0
   #hasLength = false
   #refusedWith: number | undefined
   #isBetweenEvents: () => boolean = () => false
 
-  /** `takeOver` is called once, just before the first byte. */
-  constructor(raw: ServerResponse, takeOver: () => void) {
-    this.raw = raw
-    raw.on('error', () => {}) // a write that comes too late harms nobody
-    this.#takeOver = takeOver
+  constructor(reply: FastifyReply) {
+    this.#reply = reply
+    this.raw = reply.raw
+    this.raw.on('error', ignore) // a write that comes too late harms nobody
   }
 
   /** Whether bytes of a backend's answer, or of what stands for it, have been written. */
@@ -84,28 +100,32 @@ export class ClientReply {
       if (this.#state === 'collecting') this.#refusedWith = status < 400 ? 502 : status
       return
     }
-    this.#takeOver()
+    this.#reply.hijack()
     if (isStillRead(this.raw.req)) closeLingering(this.raw)
     this.#state = 'passing'
     this.#hasLength = head.hasLength
     this.raw.writeHead(status, asReceived(reason), this.#fit(head))
   }
 
-  /** Sends the head now, even if nothing of a body is there yet. */
-  flushHead(): void {
+  /** Sends the head now, with what is there of the body. */
+  flush(): void {
+    if (this.#state !== 'passing' || this.#hasWritten) return
+    this.#hasWritten = true
+    if (this.#first) this.#put(this.#first)
     // `flushHeaders` would write the bytes of the lines as UTF-8.
-    if (this.#state === 'passing' && !this.#waiting) this.raw.write('', 'latin1')
+    else if (!this.#waiting) this.raw.write('', 'latin1')
+    this.#first = undefined
   }
 
   /** Leaves the connection to a WebSocket: nothing of HTTP is written on it any more. */
   becomeTunnel(): void {
-    this.#takeOver()
+    this.#reply.hijack()
     this.#state = 'over'
   }
 
   /** Returns false when the client does not keep up: `raw` then says `drain` once it has. */
   write(chunk: Buffer): boolean {
-    if (this.#state === 'passing') return this.raw.write(chunk)
+    if (this.#state === 'passing') return this.#pass(chunk)
     this.#collectedBytes += chunk.length
     if (this.#collectedBytes <= MOST_WORDS_BYTES) this.#collected.push(chunk)
     return true
@@ -120,6 +140,7 @@ export class ClientReply {
       return
     }
     if (trailers && trailers.length > 0) this.raw.addTrailers(trailerLines(trailers))
+    if (this.#first) this.#putWhole(this.#first)
     this.raw.end()
   }
 
@@ -131,7 +152,7 @@ export class ClientReply {
 
   /** Ends the reply so that nobody takes it for complete, after these words where there are any. */
   breakOff(lastWords?: string): void {
-    this.flushHead() // what came with its end is still told
+    this.flush() // what came with its end is still told
     this.#state = 'over'
     if (lastWords === undefined || this.raw.destroyed) {
       this.#cut()
@@ -161,6 +182,39 @@ export class ClientReply {
     return true
   }
 
+  /** The first short piece waits for the rest of its tick: a short reply leaves in one piece, its head included. */
+  #pass(chunk: Buffer): boolean {
+    if (!this.#hasWritten && !this.#first && chunk.length <= SHORT_BYTES) {
+      this.#first = chunk
+      return true
+    }
+    if (this.#first) this.flush()
+    this.#hasWritten = true
+    return this.#put(chunk)
+  }
+
+  /** Writes a short piece and its frame as one text of its bytes, which Node sends for half of what buffers cost. */
+  #put(chunk: Buffer): boolean {
+    const { raw } = this
+    if (chunk.length > SHORT_BYTES || chunk.length === 0) return raw.write(chunk)
+    const text = chunk.toString('latin1')
+    if (!raw.chunkedEncoding) return raw.write(text, 'latin1')
+    raw.chunkedEncoding = false
+    const goesOn = raw.write(`${chunk.length.toString(16)}\r\n${text}\r\n`, 'latin1')
+    raw.chunkedEncoding = true
+    return goesOn
+  }
+
+  /** Not held back until `end`, which would add an empty piece to it. */
+  #putWhole(chunk: Buffer): void {
+    this.#first = undefined
+    const { socket } = this.raw
+    const isLast = !this.raw.chunkedEncoding
+    if (isLast) socket?.cork()
+    this.#put(chunk)
+    if (isLast) socket?.uncork()
+  }
+
   #write(words: string): true {
     this.raw.write(words)
     return true
@@ -173,7 +227,7 @@ export class ClientReply {
   }
 
   #hold(waiting: Waiting): void {
-    this.#takeOver()
+    this.#reply.hijack()
     this.#state = 'held'
     this.#waiting = waiting
     this.raw.writeHead(200, waiting.headers)
@@ -204,6 +258,9 @@ function isStillRead(req: IncomingMessage): boolean {
 
 /** Undici reads a reason phrase as UTF-8: its bytes, one character each; none where they are lost. */
 function asReceived(reason: string): string {
+  if (PLAIN_REASON.test(reason)) return reason
   const bytes = Buffer.from(reason, 'utf8').toString('latin1')
   return ODD_REASON.test(bytes) || reason.includes('\ufffd') ? '' : bytes
 }
+
+function ignore(): void {}

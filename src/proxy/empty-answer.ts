@@ -4,7 +4,7 @@ import type { Connection, UpstreamHandler } from '../backends/upstream.js'
 import type { EmptyForm } from '../dialects/empty-answers.js'
 import { GatehouseError } from '../errors.js'
 import { lineValue } from './headers.js'
-import { isEventStream } from './reply-head.js'
+import { isEventStream, textsOf } from './reply-head.js'
 
 /** How long a real answer may be held: an empty one is here at once, as nothing was made for it. */
 const HELD_MS = 1_000
@@ -88,7 +88,7 @@ export class EmptyAnswerWatch implements UpstreamHandler {
   }
 
   #mayBeEmpty(raw: readonly Buffer[]): boolean {
-    const lines = raw.map((part) => part.toString('latin1'))
+    const lines = textsOf(raw)
     if (lineValue(lines, 'content-encoding') !== undefined) return false
     const length = lineValue(lines, 'content-length')
     if (length !== undefined) return Number(length) <= this.#form.maxBytes

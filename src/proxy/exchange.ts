@@ -1,10 +1,10 @@
-import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Asker, Lease } from '../backends/lease.js'
 import { Departure } from '../departure.js'
 import { asGatehouseError, type ErrorCode, GatehouseError } from '../errors.js'
 import { type BodyLimits, readBody } from './body.js'
+import { ClientConnection, type ConnectionWatcher } from './client-connection.js'
 import { clientName } from './client-name.js'
 import { ClientReply } from './client-reply.js'
 import type { Forwarded } from './forward.js'
@@ -49,7 +49,7 @@ interface Ending {
 export const NOWHERE: Destination = { backend: '', workload: '', route: '' }
 
 /** One request from its arrival until its reply is over: its clock, its signal, and the report of how it went. */
-export class Exchange implements Asker {
+export class Exchange implements Asker, ConnectionWatcher {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   destination = NOWHERE
@@ -62,11 +62,14 @@ export class Exchange implements Asker {
   queue: string | undefined
   /** How often it was sent again, because its backend had ended. */
   replays = 0
+  /** Among those that are open. */
+  place = -1
   readonly answer: ClientReply
   readonly #address: string
   readonly #arrivedAt = performance.now()
   /** Kept, because a request forgets its socket once that is gone. */
-  readonly #socket: Socket
+  readonly #connection: ClientConnection
+  #client: string | undefined
   #isOver = false
   readonly #onOver: (() => void)[] = []
   #endProbing: (() => void) | undefined
@@ -80,18 +83,18 @@ export class Exchange implements Asker {
     this.offer = offer
     this.request = request
     this.reply = reply
-    this.#socket = request.raw.socket
+    this.#connection = ClientConnection.of(request.raw.socket)
     this.#address = request.ip // kept for the same reason
-    this.answer = new ClientReply(reply.raw, () => reply.hijack())
+    this.answer = new ClientReply(reply)
     // A pipelined request has no socket of its own until its turn comes: its reply never says that it closed.
-    this.#socket.once('close', this.#onClose)
-    this.#socket.once('end', this.#onEnd)
-    reply.raw.once('close', this.#onClose)
+    this.#connection.watch(this)
+    reply.raw.on('close', () => this.onClose())
   }
 
   /** Who asks, for fairness: a key, else an address. */
   get client(): string {
-    return clientName(this.request.headers, this.#address)
+    this.#client ??= clientName(this.request.headers, this.#address)
+    return this.#client
   }
 
   /** The whole body, read once. Rejects as `readBody` does. */
@@ -123,15 +126,15 @@ export class Exchange implements Asker {
   /** Ends the reply now, so that nobody takes it for complete. */
   breakOff(): void {
     if (this.reply.raw.headersSent) this.answer.breakOff()
-    else this.#socket.destroy()
+    else this.#connection.destroy()
   }
 
-  readonly #onClose = () => {
-    this.#socket.off('close', this.#onClose)
-    this.#socket.off('end', this.#onEnd)
-    this.#endProbing?.()
-    this.reply.raw.off('close', this.#onClose)
+  /** The reply is over, or its connection is. */
+  onClose(): void {
+    if (this.#isOver) return
     this.#isOver = true
+    this.#connection.forget(this)
+    this.#endProbing?.()
     if (!this.reply.raw.writableFinished) {
       this.gone.leave(new GatehouseError('GATEHOUSE_CLIENT_GONE'))
     }
@@ -139,12 +142,12 @@ export class Exchange implements Asker {
   }
 
   /** The client sends no more; whether it still reads is to be found out. */
-  readonly #onEnd = () => {
+  onEnd(): void {
     const { raw } = this.reply
-    const isGone = () => void this.#socket.destroy()
+    const isGone = () => this.#connection.destroy()
     // Before its answer, a client of HTTP/1.0 cannot be asked whether it is still there.
-    if (raw.req.httpVersionMinor < 1 && !raw.headersSent) return isGone()
-    this.#endProbing = keepProbing(this.#socket, () => this.answer.probe(), isGone)
+    if (raw.req.httpVersionMinor < 1 && !raw.headersSent) isGone()
+    else this.#endProbing = keepProbing(this.#connection.socket, () => this.answer.probe(), isGone)
   }
 
   answered(forwarded: Forwarded, recorder: ExchangeRecorder): void {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
 import type { Lease } from '../backends/lease.js'
 import type { Leaving } from '../departure.js'
 import type { EmptyForm } from '../dialects/empty-answers.js'
@@ -73,14 +74,20 @@ export function forward(lease: Lease, outbound: Outbound, inbound: Inbound): Pro
   function send(inner: ReplyHandler, how?: 'alone'): void {
     const { emptyForm, backend } = inbound
     const handler = emptyForm ? new EmptyAnswerWatch(inner, emptyForm, backend) : inner
-    const { method, path, lines: headers, body, headersMs, bodyIdleMs, offer } = outbound
-    const request = {
-      ...{ method, path, headers, body },
-      ...(headersMs !== undefined && { headersTimeout: headersMs }),
-      ...(bodyIdleMs !== undefined && { bodyTimeout: bodyIdleMs }),
-      ...(offer && { upgrade: 'websocket' }),
-    }
-    if (how === 'alone') lease.upstream.dispatchAlone(request, handler)
-    else lease.upstream.dispatch(request, handler)
+    if (how === 'alone') lease.upstream.dispatchAlone(requestOf(outbound), handler)
+    else lease.upstream.dispatch(requestOf(outbound), handler)
+  }
+}
+
+/** Written out, not spread together, as is all that every request pays for: V8 is many times faster so. */
+function requestOf(outbound: Outbound): Dispatcher.DispatchOptions {
+  return {
+    method: outbound.method as Dispatcher.HttpMethod,
+    path: outbound.path,
+    headers: outbound.lines,
+    body: outbound.body,
+    headersTimeout: outbound.headersMs ?? null,
+    bodyTimeout: outbound.bodyIdleMs ?? null,
+    upgrade: outbound.offer ? 'websocket' : null,
   }
 }

@@ -29,6 +29,14 @@ const REQUEST_OWN = new Set([
   'x-request-id',
 ])
 const VIA = '1.1 gatehouse'
+/** Of those, what our own lines go on from. */
+const ADDED_TO = new Set([
+  'host',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+])
 /** The usual values of a Connection line, which name no other line. */
 const PLAIN = new Set(['close', 'keep-alive'])
 const NO_NAMES: ReadonlySet<string> = new Set()
@@ -52,9 +60,13 @@ export function requestLines(rawHeaders: readonly string[], sender: Sender): str
     const lower = name.toLowerCase()
     if (named.has(lower)) return
     if (!REQUEST_OWN.has(lower)) lines.push(name, value)
-    else theirs.set(lower, theirs.has(lower) ? `${theirs.get(lower)}, ${value}` : value)
+    else if (ADDED_TO.has(lower)) theirs.set(lower, joined(theirs.get(lower), value))
   })
   return addOwnLines(lines, theirs, sender)
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`
 }
 
 function addOwnLines(lines: string[], theirs: Map<string, string>, sender: Sender): string[] {
@@ -79,22 +91,26 @@ export function headText(first: string, lines: readonly string[]): string {
 /** The value of the first line with this name (in lower case). */
 export function lineValue(lines: readonly string[], name: string): string | undefined {
   for (let at = 0; at + 1 < lines.length; at += 2) {
-    if (lines[at]?.toLowerCase() === name) return lines[at + 1]
+    if (isName(lines[at], name)) return lines[at + 1]
   }
   return undefined
 }
 
+function isName(found: string | undefined, name: string): boolean {
+  return found?.length === name.length && found.toLowerCase() === name
+}
+
 /** The names that the Connection lines declare to be of this hop only. */
 export function connectionNames(lines: readonly string[]): ReadonlySet<string> {
-  const declared: string[] = []
-  eachLine(lines, (name, value) => {
-    if (name.length !== 'connection'.length || name.toLowerCase() !== 'connection') return
-    if (!PLAIN.has(value.toLowerCase())) declared.push(value)
-  })
-  if (declared.length === 0) return NO_NAMES
-  return new Set(
-    declared.flatMap((value) => value.split(',').map((name) => name.trim().toLowerCase())),
-  )
+  let declared: ReadonlySet<string> = NO_NAMES
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const value = lines[at + 1] ?? ''
+    if (!isName(lines[at], 'connection')) continue
+    if (PLAIN.has(value.toLowerCase())) continue
+    const names = value.split(',').map((name) => name.trim().toLowerCase())
+    declared = new Set([...declared, ...names])
+  }
+  return declared
 }
 
 export function eachLine(

@@ -1,11 +1,6 @@
 import type { ClientReply } from './client-reply.js'
+import { Roster } from './roster.js'
 import type { Waiting } from './waiting.js'
-
-interface Patient {
-  dueAt: number
-  /** Looked for when the first beat is due: most requests never wait so long. */
-  readonly waiting: () => Waiting | undefined
-}
 
 /** How much of an interval a beat may come late. */
 const LATENESS = 1 / 10
@@ -13,7 +8,7 @@ const LATENESS = 1 / 10
 /** Shows clients that wait that their requests live, with one timer for all of them. */
 export class Heartbeats {
   readonly #intervalMs: number
-  readonly #patients = new Map<ClientReply, Patient>()
+  readonly #patients = new Roster<ClientReply>()
   #timer: NodeJS.Timeout | undefined
 
   /** `intervalMs` 0: never. */
@@ -23,21 +18,25 @@ export class Heartbeats {
 
   /** From now on this client is shown at every interval that its request lives, until its answer begins. */
   begin(answer: ClientReply, waiting: () => Waiting | undefined): void {
-    if (this.#intervalMs === 0 || this.#patients.has(answer)) return
-    this.#patients.set(answer, { dueAt: performance.now() + this.#intervalMs, waiting })
+    if (this.#intervalMs === 0 || answer.place >= 0) return
+    answer.patience = { dueAt: performance.now() + this.#intervalMs, waiting }
+    this.#patients.join(answer)
     this.#timer ??= setInterval(() => this.#beat(), this.#intervalMs * LATENESS).unref()
   }
 
   end(answer: ClientReply): void {
-    if (!this.#patients.delete(answer) || this.#patients.size > 0) return
+    if (answer.place < 0) return
+    this.#patients.leave(answer)
+    if (this.#patients.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
 
   #beat(): void {
     const now = performance.now()
-    for (const [answer, patient] of this.#patients) {
-      if (now < patient.dueAt) continue
+    for (const answer of this.#patients.all()) {
+      const { patience: patient } = answer
+      if (!patient || now < patient.dueAt) continue
       patient.dueAt = now + this.#intervalMs
       const waiting = patient.waiting()
       if (waiting && !answer.hasBegun) answer.beat(waiting)

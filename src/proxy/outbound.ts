@@ -49,6 +49,7 @@ export function outboundOf(exchange: Exchange, { path, match }: Call, trusts: Tr
   const lines = linesOf(exchange, trusts)
   if (mayBeHeld(exchange, match)) dropLine(lines, 'accept-encoding')
   const target = dialect.rewrites.get(path) ?? upstreamPath(raw.url ?? '/', path, match)
+  const { body, cancel } = bodyOf(exchange, match, lines)
   return {
     method: raw.method ?? 'GET',
     path: config.address.basePath + target,
@@ -57,7 +58,8 @@ export function outboundOf(exchange: Exchange, { path, match }: Call, trusts: Tr
     bodyIdleMs: match.route?.timeouts.bodyIdleMs,
     offer: dialect.webSockets === 'none' ? undefined : offer,
     mayRepeat: isWork(match) || IDEMPOTENT.has(raw.method ?? ''),
-    ...bodyOf(exchange, match, lines),
+    body,
+    cancel,
   }
 }
 

@@ -1,9 +1,11 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import type { Lease } from '../backends/lease.js'
 import type { Connection, UpstreamHandler } from '../backends/upstream.js'
 import { GatehouseError, hasCode } from '../errors.js'
+import type { ClientReply } from './client-reply.js'
 import type { Forwarded, Inbound, Outbound } from './forward.js'
 import { isEventStream, type ReplyHead, readReplyHead, switchesToWebSocket } from './reply-head.js'
 import { StreamEnd } from './stream-end.js'
@@ -37,6 +39,8 @@ export class ReplyHandler implements UpstreamHandler {
   #cancelled: Error | undefined
   #isAbandoned = false
   #resume: (() => void) | undefined
+  /** Whether the client has once not kept up. */
+  #isWaiting = false
   #events: StreamEvents | undefined
   #end: StreamEnd | undefined
   #firstByteAt = 0
@@ -86,9 +90,8 @@ export class ReplyHandler implements UpstreamHandler {
     this.#firstByteAt = performance.now()
     this.#bodiless = status === 204 || status === 304 || this.#sent.outbound.method === 'HEAD'
     this.#watchStream(head)
-    answer.raw.on('drain', resume)
     answer.begin(status, reason, head)
-    process.nextTick(flushHead, this)
+    process.nextTick(flush, answer)
     return true
   }
 
@@ -122,7 +125,9 @@ export class ReplyHandler implements UpstreamHandler {
     this.#end?.pass(chunk)
     const { answer, backlog } = this.#sent.inbound
     if (answer.write(chunk)) return true
-    return this.#sent.lease.dialect.locksWhileWriting && backlog.allows(answer.raw)
+    if (this.#sent.lease.dialect.locksWhileWriting && backlog.allows(answer.raw)) return true
+    this.#waitForClient(answer.raw)
+    return false
   }
 
   onComplete(trailers: string[] | null): void {
@@ -144,9 +149,10 @@ export class ReplyHandler implements UpstreamHandler {
     } else this.#fail(error)
   }
 
-  /** The head leaves at once, alone if the backend's first bytes are not here in the same tick. */
-  flushHead(): void {
-    if (this.#responseBytes === 0) this.#sent.inbound.answer.flushHead()
+  #waitForClient(raw: ServerResponse): void {
+    if (this.#isWaiting || !this.#resume) return
+    this.#isWaiting = true
+    raw.on('drain', this.#resume)
   }
 
   #watchStream({ contentType, isDelimited }: ReplyHead): void {
@@ -257,10 +263,11 @@ export class ReplyHandler implements UpstreamHandler {
     const { gone, answer } = this.#sent.inbound
     clearTimeout(this.#timer)
     gone.removeEventListener('abort', this.#leave)
-    if (this.#resume) answer.raw.off('drain', this.#resume)
+    if (this.#isWaiting && this.#resume) answer.raw.off('drain', this.#resume)
   }
 }
 
-function flushHead(handler: ReplyHandler): void {
-  handler.flushHead()
+/** The head leaves at once, alone if the backend's first bytes are not here in the same tick. */
+function flush(answer: ClientReply): void {
+  answer.flush()
 }

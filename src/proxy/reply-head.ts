@@ -36,7 +36,7 @@ export function readReplyHead(
   raw: readonly Buffer[],
   { requestId, queue, backend, mount }: HeadContext,
 ): ReplyHead {
-  const received = raw.map((part) => part.toString('latin1'))
+  const received = textsOf(raw)
   const named = connectionNames(received)
   const seen = new Map<string, string>()
   const lines: string[] = []
@@ -63,10 +63,16 @@ export function readReplyHead(
   }
 }
 
+/** The bytes of a head, one character each. */
+export function textsOf(raw: readonly Buffer[]): string[] {
+  const texts: string[] = []
+  for (const part of raw) texts.push(part.toString('latin1'))
+  return texts
+}
+
 /** Whether a 101 is the one that was asked for. */
 export function switchesToWebSocket(raw: readonly Buffer[]): boolean {
-  const lines = raw.map((part) => part.toString('latin1'))
-  return lineValue(lines, 'upgrade')?.toLowerCase() === 'websocket'
+  return lineValue(textsOf(raw), 'upgrade')?.toLowerCase() === 'websocket'
 }
 
 /** Whether a content type is that of an event stream. */

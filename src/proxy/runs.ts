@@ -33,14 +33,21 @@ const TRACES = 1_000
 export class Runs {
   readonly #origin = `gatehouse-${randomBytes(8).toString('hex')}`
   #count = 0
+  /** Each client's in the order in which they came. */
   readonly #byClient = new Map<string, Run[]>()
   readonly #traces = new Map<string, Trace>()
+  /** The last client in it. */
+  #newest = ''
 
   begin(exchange: Exchange, workload: Workload | undefined, clientKey: string): Run {
     const { client } = exchange
+    const key = this.#nextKey()
     const run: Run = {
-      ...{ exchange, client, workload, clientKey },
-      key: this.#nextKey(),
+      exchange,
+      client,
+      workload,
+      clientKey,
+      key,
       isKeyed: false,
       lease: undefined,
     }
@@ -59,11 +66,9 @@ export class Runs {
 
   /** This client's newest text, running or waiting, with this key; empty: with any. */
   text(client: string, clientKey: string): Run | undefined {
-    return this.#byClient
-      .get(client)
-      ?.findLast(
-        (run) => run.workload === 'text' && (clientKey === '' || run.clientKey === clientKey),
-      )
+    const isIt = (run: Run) =>
+      run.workload === 'text' && (clientKey === '' || run.clientKey === clientKey)
+    return this.#byClient.get(client)?.findLast(isIt)
   }
 
   /** This client's last text, if it had this key; empty: any. */
@@ -94,9 +99,12 @@ export class Runs {
   }
 
   #remember({ client, clientKey, key }: Run, { config }: Lease): void {
-    this.#traces.delete(client)
+    // Few clients, and the same one again and again, are the rule: a Map that is emptied and filled costs (roster.ts).
+    if (client !== this.#newest) this.#traces.delete(client)
+    this.#newest = client
     this.#traces.set(client, { clientKey, key, backend: config.name })
-    const [oldest] = this.#traces.keys()
-    if (this.#traces.size > TRACES && oldest !== undefined) this.#traces.delete(oldest)
+    if (this.#traces.size <= TRACES) return
+    const [oldest = ''] = this.#traces.keys()
+    this.#traces.delete(oldest)
   }
 }

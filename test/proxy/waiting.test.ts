@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import t from 'tap'
 import { errorBody } from '../../src/error-reply.js'
 import { GatehouseError } from '../../src/errors.js'
@@ -105,7 +105,7 @@ function reply() {
     writeHead: () => {},
     write: (text: string) => written.push(text) > 0,
   })
-  return { written, answer: new ClientReply(raw as unknown as ServerResponse, () => {}) }
+  return { written, answer: new ClientReply({ raw, hijack: () => {} } as unknown as FastifyReply) }
 }
 
 const WAITING: Waiting = waitForJson(partsOf('openai'))
