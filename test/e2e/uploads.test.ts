@@ -147,6 +147,7 @@ t.test('a backend that does not read stops its client', async (t) => {
       if (!client.socket.write(piece)) await once(client.socket, 'drain')
     }
   })()
+  await until('the backend has the request', () => upstream.received.length === 1)
   let before = -1
   await until('the client can write no more', async () => {
     await new Promise((resolve) => setTimeout(resolve, 150))
