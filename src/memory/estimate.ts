@@ -22,7 +22,8 @@ export interface EstimateFacts {
  */
 export function estimate({ peaks }: Lesson, device: string, facts: EstimateFacts): number {
   const { weightBytes, most } = facts
-  const atMost = (bytes: number) => Math.min(Math.ceil(bytes), most?.everBytes ?? bytes)
+  const atMost = (bytes: number) =>
+    Math.min(Math.ceil(bytes), most?.everBytes ?? Number.POSITIVE_INFINITY)
   const peak = peaks[device] ?? 0
   if (peak > 0) return atMost(peak * PEAK_MARGIN)
   if (weightBytes > 0) return atMost(weightBytes * WEIGHTS_MARGIN + BUFFERS_BYTES)
