@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs'
 
 const TOGETHER =
-  'config routing lanes dialects launchers memory backends proxy metrics cli docs sample front docker socket-proxy .'.split(
+  'config routing lanes dialects launchers memory backends proxy metrics admin cli docs sample front docker socket-proxy .'.split(
     ' ',
   )
 const BY_THEMSELVES = [

@@ -26,6 +26,8 @@ export interface BackendStatus {
   readonly inFlight: number
   /** Until one that asks now had its turn, in milliseconds; undefined: nothing is known yet. */
   readonly waitMs: number | undefined
+  /** How long requests hold it of late, in milliseconds; undefined: none has ended yet. */
+  readonly serviceMs: number | undefined
   readonly reason: string
   readonly pid: number | undefined
   readonly memory: readonly HeldStatus[]
@@ -151,6 +153,7 @@ export class Backend {
       name: this.config.name,
       waiting: this.#lane.waiting,
       waitMs: this.#waitMs(this.#lane.waiting),
+      serviceMs: this.#history.serviceMs,
       memory: this.#memory.status(),
       ...this.#life.status(),
     }

@@ -68,10 +68,11 @@ function heldText(held: Status['backends'][number]['memory'][number]): string {
 }
 
 function waitingText({ waitingForMemory }: Status): string[] {
-  return waitingForMemory.map(({ backend, waitedMs, needs, behind }) => {
+  return waitingForMemory.map(({ backend, waitedMs, needs, behind, etaMs }) => {
     const wanted = needs.map(amountsText).join(' or ')
     const whom = behind.length > 0 ? `, held by ${behind.join(' and ')}` : ''
-    return `${backend} waits for ${wanted}${whom}: ${Math.round(waitedMs / 1000)} s so far`
+    const rest = etaMs === undefined ? '' : `, about ${Math.ceil(etaMs / 1000)} s to go`
+    return `${backend} waits for ${wanted}${whom}: ${Math.round(waitedMs / 1000)} s so far${rest}`
   })
 }
 
