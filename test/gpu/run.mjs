@@ -26,7 +26,7 @@ function smi(...args) {
 const CARD = '--query-gpu=index,uuid,pci.bus_id,name,memory.total,memory.used,memory.free'
 const APPS = '--query-compute-apps=gpu_uuid,pid,used_memory'
 const FORMAT = '--format=csv,noheader,nounits'
-const usedGib = () => Number(smi('--query-gpu=memory.used', FORMAT).trim()) / 1024
+const usedGib = () => Number(smi('--query-gpu=memory.used', FORMAT, '--id=0').trim()) / 1024
 
 /** As the gateway asks, kept as test data. */
 function record(name) {

@@ -51,6 +51,8 @@ t.test('a real H200 tells of two programs what they hold, contexts included', (t
   const [two] = readingsFrom('h200-580-two')
   t.same(mib(two?.byPid), { 491: 21106, 577: 41586 })
   t.equal((two?.usedBytes ?? 0) / MIB, 143771 - 80450)
+  const apart = readingsFrom('h200-580-two-cards').map(({ byPid }) => byPid?.size)
+  t.same(apart, [1, 1], 'each of two cards its own')
   t.end()
 })
 
