@@ -61,6 +61,8 @@ export class Backend {
   readonly #memory: BackendMemory
   readonly #history = new History()
   readonly #parts: BackendParts
+  /** Since when nobody gets in: those in line behind one that waits for memory wait for it, too. */
+  #stalledAtMs: number | undefined
   /** Requests that are about to be counted in, and not yet. */
   #entering = 0
 
@@ -90,7 +92,9 @@ export class Backend {
     const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
     const turned = performance.now()
     try {
-      const active = await this.#enterRun(ask, turned)
+      this.#stalledAtMs ??= turned
+      const active = await this.#enterRun(ask, Math.max(asked, this.#stalledAtMs))
+      this.#stalledAtMs = undefined
       const entered = performance.now()
       const takesTurns = ask.lane && this.#parts.turns.areTaken
       const onDevice = takesTurns ? await this.#enterDevices(active, ask) : NO_TURN
@@ -102,6 +106,7 @@ export class Backend {
       }
       return this.#grant(active, end, { asked, turned, entered })
     } catch (error) {
+      this.#notOnlyWaited(error, ask.signal)
       turn.end()
       this.#memory.rested()
       throw error
@@ -200,6 +205,12 @@ export class Backend {
     } finally {
       this.#entering -= 1
     }
+  }
+
+  /** A failure of another kind: those behind this one begin to wait anew. */
+  #notOnlyWaited(error: unknown, { aborted: hasLeft }: Leaving): void {
+    const isOfMemory = error instanceof GatehouseError && error.code === 'GATEHOUSE_NO_MEMORY'
+    if (!isOfMemory && !hasLeft) this.#stalledAtMs = undefined
   }
 
   /** Lets an older ask for its memory go first. */
