@@ -276,7 +276,7 @@ export class Memory {
 
   #facts({ name, memoryBytes, keepFreeBytes }: DeviceConfig): DeviceFacts {
     return {
-      memoryBytes,
+      memoryBytes: memoryBytes === 'auto' ? (this.meter.totalBytes(name) ?? 'auto') : memoryBytes,
       keepFreeBytes,
       reading: this.meter.reading(name),
       heldBytes: this.#countedOn(name),
@@ -295,7 +295,7 @@ export class Memory {
     const devices = this.#config.devices.map(({ name, memoryBytes }) => ({
       name,
       isGpu: false,
-      totalBytes: memoryBytes === 'auto' ? this.meter.reading(name)?.totalBytes : memoryBytes,
+      totalBytes: memoryBytes === 'auto' ? this.meter.totalBytes(name) : memoryBytes,
     }))
     return placementsOf({ ...memory, anyGpu: undefined }, devices, () => 0)[0] ?? {}
   }

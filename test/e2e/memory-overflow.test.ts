@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ask, CARD, MIB, on, stage, stateOf } from '../helpers/on-cards.js'
+import { ask, CARD, MIB, metric, on, stage, stateOf } from '../helpers/on-cards.js'
 import { until } from '../helpers/until.js'
 
 t.test('what has just loaded is not taken for what others hold less', async (t) => {
@@ -38,4 +38,15 @@ t.test('what nothing is known of runs alone beside what is kept loaded', async (
     t.equal(status, 200, text)
     t.equal(stateOf(gateway, 'k'), 'ready')
   }
+})
+
+t.test('a card whose driver fails is no larger than it was', async (t) => {
+  const backends = { a: on({ mib: 600 }), b: on({ mib: 600 }) }
+  const { gateway, pretend } = await stage(t, { backends })
+  t.equal((await ask(gateway, 'a')).status, 200)
+  pretend.fail(true)
+  t.equal((await ask(gateway, 'b')).status, 200)
+  const evictions = 'gatehouse_backend_evictions_total{backend="a",reason='
+  t.equal(await metric(gateway, `${evictions}"room"}`), 1, 'not after it ran out of memory')
+  t.equal(await metric(gateway, `${evictions}"out-of-memory"}`), undefined)
 })
