@@ -73,7 +73,8 @@ export class Backend {
     this.#lane = new Lane(config)
     const holder = {
       isIdle: (isYielding: boolean) => this.#isIdle(isYielding),
-      evict: (reason: EvictionReason) => void this.#life.stop(EVICTED[reason]),
+      evict: (reason: EvictionReason) =>
+        void this.#life.stop(EVICTED[reason], reason === 'quota' ? 'when done' : 'end'),
     }
     const { commandHash } = parts.launcher
     this.#memory = parts.memory.of({ config, commandHash, holder })
