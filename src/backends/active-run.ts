@@ -11,6 +11,9 @@ import { Upstream } from './upstream.js'
 const SHORTEST_ANSWER_MS = 1_000
 const LONGEST_ANSWER_MS = 5_000
 
+/** `release`: left running, to be adopted; `when done`: ended, however long its requests take. */
+export type HowToStop = 'end' | 'release' | 'when done'
+
 export interface ActiveRunParts {
   readonly config: BackendConfig
   readonly dialect: Dialect
@@ -30,6 +33,7 @@ export class ActiveRun {
   readonly #retired = new AbortController()
   #open = 0
   #onDrained: (() => void)[] = []
+  #onHurry = () => {}
 
   constructor(run: Run, parts: ActiveRunParts) {
     const { config } = parts
@@ -76,6 +80,18 @@ export class ActiveRun {
   drained(): Promise<void> {
     if (this.#open === 0) return Promise.resolve()
     return new Promise((resolve) => this.#onDrained.push(resolve))
+  }
+
+  /** The same, or when somebody is in a hurry. */
+  async undisturbed(): Promise<void> {
+    const hurried = new Promise<void>((resolve) => {
+      this.#onHurry = resolve
+    })
+    await Promise.race([this.drained(), hurried])
+  }
+
+  hurry(): void {
+    this.#onHurry()
   }
 
   /** Resolves with whether it ends by itself within `ms` milliseconds. */

@@ -63,6 +63,8 @@ export class Backend {
   readonly #memory: BackendMemory
   readonly #history = new History()
   readonly #parts: BackendParts
+  /** Since when nobody gets in: those in line behind one that waits for memory wait for it, too. */
+  #stalledAtMs: number | undefined
   /** Requests that are about to be counted in, and not yet. */
   #entering = 0
 
@@ -73,7 +75,8 @@ export class Backend {
     this.#lane = new Lane(config)
     const holder = {
       isIdle: (isYielding: boolean) => this.#isIdle(isYielding),
-      evict: (reason: EvictionReason) => void this.#life.stop(EVICTED[reason]),
+      evict: (reason: EvictionReason) =>
+        void this.#life.stop(EVICTED[reason], reason === 'quota' ? 'when done' : 'end'),
     }
     const { commandHash } = parts.launcher
     this.#memory = parts.memory.of({ config, commandHash, holder })
@@ -92,7 +95,9 @@ export class Backend {
     const turn = ask.lane ? await this.#enterLane(ask) : NO_TURN
     const turned = performance.now()
     try {
-      const active = await this.#enterRun(ask, turned)
+      this.#stalledAtMs ??= turned
+      const active = await this.#enterRun(ask, Math.max(asked, this.#stalledAtMs))
+      this.#stalledAtMs = undefined
       const entered = performance.now()
       const takesTurns = ask.lane && this.#parts.turns.areTaken
       const onDevice = takesTurns ? await this.#enterDevices(active, ask) : NO_TURN
@@ -104,6 +109,7 @@ export class Backend {
       }
       return this.#grant(active, end, { asked, turned, entered })
     } catch (error) {
+      this.#notOnlyWaited(error, ask.signal)
       turn.end()
       this.#memory.rested()
       throw error
@@ -203,6 +209,12 @@ export class Backend {
     } finally {
       this.#entering -= 1
     }
+  }
+
+  /** A failure of another kind: those behind this one begin to wait anew. */
+  #notOnlyWaited(error: unknown, { aborted: hasLeft }: Leaving): void {
+    const isOfMemory = error instanceof GatehouseError && error.code === 'GATEHOUSE_NO_MEMORY'
+    if (!isOfMemory && !hasLeft) this.#stalledAtMs = undefined
   }
 
   /** Lets an older ask for its memory go first. */

@@ -5,7 +5,7 @@ import type { GatehouseError } from '../errors.js'
 import { describeExit } from '../launchers/exit-words.js'
 import type { Exit, Launcher, Run } from '../launchers/launcher.js'
 import type { BackendMemory } from '../memory/backend-memory.js'
-import { ActiveRun } from './active-run.js'
+import { ActiveRun, type HowToStop } from './active-run.js'
 import { Backoff } from './backoff.js'
 import { LastRun } from './last-run.js'
 import { confirm, launch } from './launch.js'
@@ -131,8 +131,9 @@ export class Life {
     this.#refusal = error
   }
 
-  /** Lets running requests end (bounded) and stops it; or lets it go, for the next gateway to adopt. */
-  stop(reason: string, how: 'end' | 'release' = 'end'): Promise<void> {
+  /** Lets running requests end (bounded, but for `when done`) and stops it; or lets it go, for another to adopt. */
+  stop(reason: string, how: HowToStop = 'end'): Promise<void> {
+    if (how !== 'when done') this.#active?.hurry()
     this.#stopping ??= this.#stop(reason, how).finally(() => {
       this.#stopping = undefined
     })
@@ -256,11 +257,12 @@ export class Life {
     }, pauseMs).unref()
   }
 
-  async #stop(reason: string, how: 'end' | 'release'): Promise<void> {
+  async #stop(reason: string, how: HowToStop): Promise<void> {
     const starting = this.#starting
     const active = this.#active
     if (!NEXT[this.#state].includes('stopping')) return this.#last.ended
     this.#move('stopping', reason)
+    if (how === 'when done') await active?.undisturbed()
     this.#parts.memory.leaving()
     if (active) await this.#letGo(active, how)
     else await starting?.giveUp(this.#refusal ?? wasStopped(this.#refused, reason))
@@ -269,15 +271,13 @@ export class Life {
     else this.#move('stopped', reason)
   }
 
-  async #letGo(active: ActiveRun, how: 'end' | 'release'): Promise<void> {
+  async #letGo(active: ActiveRun, how: HowToStop): Promise<void> {
     await within(this.#parts.drainTimeoutMs, active.drained())
     this.#backoff.stopped(active.upMs)
     this.#retire(active)
-    if (how === 'end') void this.#last.clear()
-    else {
-      active.run.release()
-      this.#last.forget()
-    }
+    if (how !== 'release') return void this.#last.clear()
+    active.run.release()
+    this.#last.forget()
   }
 
   #retire(active: ActiveRun): void {

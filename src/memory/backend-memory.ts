@@ -185,7 +185,9 @@ export class BackendMemory {
     if (this.#grantedAtMs > 0) this.#expectation.started(performance.now() - this.#grantedAtMs)
     this.#grantedAtMs = 0
     this.#difference.loaded()
-    this.#grant?.ready()
+    const grant = this.#grant
+    // Until it is in a reading, what it took is not counted as used, nor as its own.
+    if (grant) void this.#parts.memory.meter.fresh().then(() => grant.ready())
   }
 
   /** Nothing of it lives. Resolves when its memory is back. */

@@ -25,7 +25,7 @@ export interface Grant {
   readonly amounts: Amounts
   /** It turned out to need no more than this: the rest is for others. */
   shrink(amounts: Amounts): void
-  /** The backend answers: from now on it is there for at least the minimum residency. */
+  /** The backend answers, and the devices show it: from now on it is there for at least the minimum residency. */
   ready(): void
   /** It is being stopped, for whatever reason. */
   leaving(): void
@@ -80,6 +80,7 @@ export class Reservation {
   }
 
   ready(nowMs: number): void {
+    if (this.#phase !== 'starting') return // it was stopped or ended just now
     this.#phase = 'ready'
     this.#readyAtMs = nowMs
   }

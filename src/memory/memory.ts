@@ -8,7 +8,7 @@ import type { DeviceSource } from './devices/reading.js'
 import { holdersText } from './explain.js'
 import type { Learned } from './learned.js'
 import { Meter } from './meter.js'
-import { type Device, needsMemory, placementsOf } from './needs.js'
+import { type Device, placementsOf } from './needs.js'
 import type { MemoryRecorder } from './recorder.js'
 import { type DeviceFacts, othersOf, roomOf, totalOf } from './room.js'
 import { Scheduler } from './scheduler.js'
@@ -166,9 +166,12 @@ export class Memory {
     const [most, room] = [this.most()[device], this.#room()[device]]
     if (most === undefined || room === undefined) return undefined
     const kept = this.#config.backends.filter((one) => one.keepLoaded && one.name !== name)
-    const held = kept.map((one) => Number(one.memory.amounts[device]) || 0)
-    const heldBytes = held.reduce((total, bytes) => total + bytes, 0)
-    return { everBytes: most - heldBytes, nowBytes: room - heldBytes }
+    const declared = kept.map(({ memory }) => this.#namedNeeds(memory))
+    const bytesOf = (all: readonly Amounts[]) =>
+      all.reduce((total, amounts) => total + (amounts[device] ?? 0), 0)
+    const reserved = this.scheduler.reserved()
+    const running = kept.map((one, i) => reserved.get(one.name)?.amounts ?? declared[i] ?? {})
+    return { everBytes: most - bytesOf(declared), nowBytes: room - bytesOf(running) }
   }
 
   /** Who besides this backend holds what of these devices, in words for a client. */
@@ -273,7 +276,7 @@ export class Memory {
 
   #facts({ name, memoryBytes, keepFreeBytes }: DeviceConfig): DeviceFacts {
     return {
-      memoryBytes,
+      memoryBytes: memoryBytes === 'auto' ? (this.meter.totalBytes(name) ?? 'auto') : memoryBytes,
       keepFreeBytes,
       reading: this.meter.reading(name),
       heldBytes: this.#countedOn(name),
@@ -284,16 +287,17 @@ export class Memory {
   /** What is set aside for backends that somebody else runs. */
   #outside(): Amounts {
     const external = this.#config.backends.filter(({ launcher }) => launcher.kind === 'external')
+    return sum(external.map(({ memory }) => this.#namedNeeds(memory)))
+  }
+
+  /** What somebody needs of devices by name: of any card, nobody knows beforehand on which. */
+  #namedNeeds(memory: BackendConfig['memory']): Amounts {
     const devices = this.#config.devices.map(({ name, memoryBytes }) => ({
       name,
       isGpu: false,
-      totalBytes: memoryBytes === 'auto' ? this.meter.reading(name)?.totalBytes : memoryBytes,
+      totalBytes: memoryBytes === 'auto' ? this.meter.totalBytes(name) : memoryBytes,
     }))
-    return sum(
-      external.flatMap(({ memory }) =>
-        needsMemory(memory) ? placementsOf(memory, devices, () => 0).slice(0, 1) : [],
-      ),
-    )
+    return placementsOf({ ...memory, anyGpu: undefined }, devices, () => 0)[0] ?? {}
   }
 }
 

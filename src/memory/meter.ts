@@ -15,6 +15,7 @@ export class Meter {
   readonly #onMeasured: MeasuredListener
   #devices: readonly DeviceConfig[]
   #readings: ReadonlyMap<string, DeviceReading> = new Map()
+  readonly #totals = new Map<string, number>()
   #held: ReadonlyMap<string, Held> = new Map()
   readonly #roots = new Map<string, number>()
   #measuring: Promise<void> = Promise.resolve()
@@ -30,6 +31,13 @@ export class Meter {
   }
 
   configure(devices: readonly DeviceConfig[]): void {
+    const isSame = (name: string) => {
+      const [before, now] = [this.#devices, devices].map((all) =>
+        all.find((one) => one.name === name),
+      )
+      return before?.id === now?.id
+    }
+    for (const name of this.#totals.keys()) if (!isSame(name)) this.#totals.delete(name)
     this.#devices = devices
   }
 
@@ -52,6 +60,11 @@ export class Meter {
     return this.#readings.get(device)
   }
 
+  /** What the driver said at last that a device has in all, also while it says nothing; undefined: it never did. */
+  totalBytes(device: string): number | undefined {
+    return this.#totals.get(device)
+  }
+
   /** Resolves when it has measured anew; bounded, and then with what was known before. */
   async fresh(): Promise<void> {
     await this.#gauge.fresh()
@@ -67,6 +80,7 @@ export class Meter {
       ? await residentBytes([...pids.values()].flat()).catch(() => NONE)
       : NONE
     this.#readings = readings
+    for (const [name, { totalBytes }] of readings) this.#totals.set(name, totalBytes)
     const usage = usageOf({ readings, pids, resident })
     this.#held = new Map([...usage].filter(([backend]) => this.#roots.has(backend)))
     this.#onMeasured()
