@@ -1,7 +1,8 @@
 import type { BackendStatus } from '../backends/backend.js'
 import type { Pool } from '../backends/pool.js'
 import type { BackendConfig } from '../config/config.js'
-import type { DeviceStatus, Memory, MemoryWait } from '../memory/memory.js'
+import type { Memory } from '../memory/memory.js'
+import type { DeviceStatus, MemoryWait } from '../memory/memory-status.js'
 
 /** What `/gatehouse/api/status` answers: sizes in bytes, times in milliseconds; what nobody knows is left out. */
 export interface Status {

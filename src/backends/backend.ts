@@ -157,9 +157,9 @@ export class Backend {
   status(): BackendStatus {
     return {
       name: this.config.name,
-      waiting: this.#lane.waiting,
-      waitMs: this.#waitMs(this.#lane.waiting),
-      serviceMs: this.#history.serviceMs,
+      waiting: this.#lane.waiting + this.#entering,
+      waitMs: rounded(this.#waitMs(this.#lane.waiting)),
+      serviceMs: rounded(this.#history.serviceMs),
       memory: this.#memory.status(),
       ...this.#life.status(),
     }
@@ -286,4 +286,8 @@ export class Backend {
     const values = { backend: this.config.name }
     return new GatehouseError(code, retryAfterSeconds ? { values, retryAfterSeconds } : { values })
   }
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms)
 }

@@ -45,6 +45,11 @@ export function isEmpty(amounts: Amounts): boolean {
   return Object.values(amounts).every((bytes) => bytes <= 0)
 }
 
+/** Whether both have some of one device. */
+export function sharesDevice(a: Amounts, b: Amounts): boolean {
+  return Object.entries(a).some(([device, bytes]) => bytes > 0 && (b[device] ?? 0) > 0)
+}
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
 /** For people, and as routes.json takes it: `5.5GiB`. Rounded to three digits. */

@@ -45,7 +45,7 @@ export class BackendMemory {
   #grantedAtMs = 0
   readonly #rhythm = new Rhythm()
   #ranOut = false
-  #isOver = false
+  #isReady = false
   /** What it holds before its first request is not all that it will. */
   #hasServed = false
   /** It begins or ends, so that what the devices say changes. */
@@ -185,6 +185,7 @@ export class BackendMemory {
     if (this.#grantedAtMs > 0) this.#expectation.started(performance.now() - this.#grantedAtMs)
     this.#grantedAtMs = 0
     this.#difference.loaded()
+    this.#isReady = true
     const grant = this.#grant
     // Until it is in a reading, what it took is not counted as used, nor as its own.
     if (grant) void this.#parts.memory.meter.fresh().then(() => grant.ready())
@@ -198,7 +199,7 @@ export class BackendMemory {
     this.#grant = undefined
     memory.changed()
     this.#hasServed = false
-    this.#isOver = false
+    this.#isReady = false
     if (grant) {
       this.#moves(true)
       await grant.release()
@@ -246,9 +247,11 @@ export class BackendMemory {
     if (this.#hasServed) {
       this.#grant?.shrink(this.#expectation.enough(Object.keys(told), this.amounts))
     }
-    const wasOver = this.#isOver
-    this.#isOver = this.#quota.isExceeded(seen, this.amounts)
-    if (this.#isOver && !wasOver && config.onOverQuota === 'stop') this.#holder.evict('quota')
+    const isOver = this.#quota.isExceeded(seen, this.amounts)
+    // One that still loads is let load: its request is served, and a start that always ends so would be no use.
+    if (!isOver || !this.#isReady || config.onOverQuota !== 'stop') return
+    this.#isReady = false // once
+    this.#holder.evict('quota')
   }
 
   #returnCost(): number {

@@ -1,4 +1,4 @@
-import { type Amounts, isEmpty, known, most, shortage, sum } from './amounts.js'
+import { type Amounts, isEmpty, known, most, sharesDevice, shortage, sum } from './amounts.js'
 import type { Reservation, SchedulerLimits } from './grant.js'
 import type { Tenant } from './plan.js'
 
@@ -40,6 +40,13 @@ export class Ledger {
   setAside(reservation: Reservation): void {
     this.remove(reservation)
     this.#reservations.set(`${reservation.holder.name} (left behind)`, reservation)
+  }
+
+  /** Who holds memory of any device that is asked for, and is stopped for others. */
+  holdersOf(asked: Amounts): string[] {
+    return [...this.#reservations]
+      .filter(([, { amounts, holder }]) => !holder.staysLoaded && sharesDevice(amounts, asked))
+      .map(([name]) => name)
   }
 
   fits(room: Amounts): boolean {

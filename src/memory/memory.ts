@@ -7,6 +7,7 @@ import { Gauge } from './devices/gauge.js'
 import type { DeviceSource } from './devices/reading.js'
 import { holdersText } from './explain.js'
 import type { Learned } from './learned.js'
+import type { DeviceStatus, MemoryWait } from './memory-status.js'
 import { Meter } from './meter.js'
 import { type Device, placementsOf } from './needs.js'
 import type { MemoryRecorder } from './recorder.js'
@@ -29,30 +30,6 @@ export interface MemoryParts {
   readonly clock?: Clock
 }
 
-/** One device now: bytes, undefined where nobody tells. */
-export interface DeviceStatus {
-  readonly name: string
-  /** What its driver calls it; undefined: it does not tell of it. */
-  readonly model: string | undefined
-  readonly totalBytes: number | undefined
-  readonly usedBytes: number | undefined
-  readonly reservedBytes: number
-  /** What other programs hold. */
-  readonly othersBytes: number | undefined
-  readonly keepFreeBytes: number
-}
-
-/** One backend that waits for memory. */
-export interface MemoryWait {
-  readonly backend: string
-  readonly waitedMs: number
-  readonly priority: number
-  /** What would do for it: bytes by device. */
-  readonly needs: readonly Amounts[]
-  /** Who must come to rest or end before it can have that. */
-  readonly behind: readonly string[]
-}
-
 /** The memory of all devices, and who of the backends has it. */
 export class Memory {
   readonly scheduler: Scheduler
@@ -62,6 +39,11 @@ export class Memory {
   readonly #closing = new AbortController()
   readonly #backends = new Set<BackendMemory>()
   #changes = 0
+  /** What others held by the last reading and by the one before. */
+  #others: Record<'before' | 'now', ReadonlyMap<string, number>> = {
+    before: new Map(),
+    now: new Map(),
+  }
   #config: MemoryConfigs
 
   constructor(config: MemoryConfigs, parts: MemoryParts) {
@@ -223,7 +205,17 @@ export class Memory {
     await this.#parts.learned.close()
   }
 
+  /** What is used, and by whom, are two answers of a driver: one that loads between them makes others look smaller. */
+  #othersBefore(device: string): number {
+    const isLoading = [...this.scheduler.reserved().values()].some(({ hasLoaded }) => !hasLoaded)
+    return isLoading ? (this.#others.before.get(device) ?? 0) : 0
+  }
+
   #measured(): void {
+    const now = new Map(
+      this.#config.devices.map((device) => [device.name, othersOf(this.#facts(device))]),
+    )
+    this.#others = { before: this.#others.now, now }
     for (const backend of this.#backends) backend.measured()
     if (this.scheduler.isAnybodyWaiting) this.scheduler.look()
   }
@@ -268,7 +260,7 @@ export class Memory {
     const outside = this.#outside()
     const room: Record<string, number> = {}
     for (const device of this.#config.devices) {
-      const bytes = roomOf(this.#facts(device))
+      const bytes = roomOf(this.#facts(device), this.#othersBefore(device.name))
       if (bytes !== undefined) room[device.name] = bytes - (outside[device.name] ?? 0)
     }
     return room

@@ -23,12 +23,14 @@ export function othersOf({ reading, heldBytes, outsideBytes }: DeviceFacts): num
 
 /**
  * What all backends together may have. What is kept free is there for other programs: it counts once, as what they
- * have or as what they may have. Undefined: no limit is known.
+ * have or as what they may have. `othersBefore`: what others were seen to hold before, where that may be truer.
+ * Undefined: no limit is known.
  */
-export function roomOf(facts: DeviceFacts): number | undefined {
+export function roomOf(facts: DeviceFacts, othersBefore = 0): number | undefined {
   const total = totalOf(facts)
   if (total === undefined) return undefined
   const declared = total - facts.keepFreeBytes
   const { reading } = facts
-  return reading ? Math.min(declared, reading.totalBytes - othersOf(facts)) : declared
+  const othersBytes = Math.max(othersOf(facts), othersBefore)
+  return reading ? Math.min(declared, reading.totalBytes - othersBytes) : declared
 }

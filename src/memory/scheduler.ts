@@ -20,6 +20,11 @@ export interface SchedulerParts {
   settled(name: string): Promise<void>
 }
 
+/** After so many times its patience one does not wait for the cheapest to come to rest, but for anybody. */
+const LONG = 2
+/** Where there is no patience, the cheapest are given this long all the same. */
+const SHORTEST_MS = 1_000
+
 /**
  * Who has memory and who is next: the only caller of `plan` and the only one that changes what is reserved.
  * Decides whenever something changed, and all at once, so that no decision is made on what was true before.
@@ -166,7 +171,7 @@ export class Scheduler {
       const planned = plan(ask, this.#parts.room(), tenants)
       this.#act(waiting, planned)
       if (!stillWaits(planned)) continue
-      if (isOverdue) yielding.push(...this.#inTheWay(planned))
+      if (isOverdue) yielding.push(...this.#inTheWay(planned, now - ask.askedAtMs))
       if (isOverdue || waiting.hasClaim) promised.push(promiseOf(ask, planned.amounts))
     }
     this.#passes.shut(new Set(yielding))
@@ -194,11 +199,19 @@ export class Scheduler {
     reservation?.holder.evict(reason)
   }
 
-  /** Who must come to rest first; whoever asks for one that cannot be stopped yet delays nobody. */
-  #inTheWay(planned: Plan): readonly string[] {
-    if (planned.do !== 'wait') return []
+  /**
+   * Who must come to rest first: those that cost least, and when these have not for long, whoever would help. Whoever
+   * asks for one that cannot be stopped yet delays nobody.
+   */
+  #inTheWay(planned: Plan, waitedMs: number): readonly string[] {
+    if (planned.do !== 'wait' || planned.names.length === 0) return []
     const now = this.#parts.clock.now()
-    return planned.names.filter((name) => this.#ledger.get(name)?.isOld(now, this.#limits))
+    const names = waitedMs >= this.#longMs ? this.#ledger.holdersOf(planned.amounts) : planned.names
+    return names.filter((name) => this.#ledger.get(name)?.isOld(now, this.#limits))
+  }
+
+  get #longMs(): number {
+    return LONG * Math.max(this.#limits.patienceMs, SHORTEST_MS)
   }
 
   #grant(holder: Holder, amounts: Amounts, ran = false): Grant & { cancel(): void } {
@@ -246,7 +259,9 @@ export class Scheduler {
     if (this.#line.size === 0 || this.#isClosing) return
     const { patienceMs } = this.#limits
     const times = this.#ledger.times(this.#limits)
-    times.push(...this.waiting().map(({ askedAtMs }) => askedAtMs + patienceMs))
+    for (const { askedAtMs } of this.waiting()) {
+      times.push(askedAtMs + patienceMs, askedAtMs + this.#longMs)
+    }
     const next = Math.min(...times.filter((time) => time > now))
     if (Number.isFinite(next))
       this.#callOff = this.#parts.clock.after(next - now, () => this.look())

@@ -174,3 +174,25 @@ t.test(
     t.same(second.evictions, ['room'], 'they may come, and it has waited for long enough')
   },
 )
+
+t.test(
+  'when the cheapest does not come to rest for long, whoever would help gets no new requests',
+  async (t) => {
+    const scene = new MemoryScene({ patienceMs: 2_000 })
+    const { holder: endless } = await scene.resident('a', 5)
+    const { holder: chatting } = await scene.resident('b', 5)
+    chatting.cost = 9
+    endless.running = 1
+    chatting.running = 1
+    scene.ask(new HandHolder('c'), 5)
+    await scene.pass(2_000)
+    const yields = () => ['a', 'b'].map((name) => scene.scheduler.mustYield(name))
+    t.same(yields(), [true, false])
+    await scene.pass(2_000)
+    t.same(yields(), [true, true])
+    chatting.running = 0
+    scene.scheduler.look()
+    t.same([endless.evictions, chatting.evictions], [[], ['room']])
+    t.same(yields(), [false, false], 'one that leaves is enough')
+  },
+)
