@@ -23,6 +23,8 @@ export interface BackendStatus {
   readonly state: State
   readonly launcher: Launcher['kind']
   readonly waiting: number
+  /** Requests that have their turn, and wait for memory or until it is ready. */
+  readonly entering: number
   readonly inFlight: number
   /** Until one that asks now had its turn, in milliseconds; undefined: nothing is known yet. */
   readonly waitMs: number | undefined
@@ -157,7 +159,8 @@ export class Backend {
   status(): BackendStatus {
     return {
       name: this.config.name,
-      waiting: this.#lane.waiting + this.#entering,
+      waiting: this.#lane.waiting,
+      entering: this.#entering,
       waitMs: rounded(this.#waitMs(this.#lane.waiting)),
       serviceMs: rounded(this.#history.serviceMs),
       memory: this.#memory.status(),

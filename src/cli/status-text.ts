@@ -43,15 +43,17 @@ function bar(device: Status['devices'][number]): string {
 }
 
 function backendsText({ backends }: Status): string[] {
-  const rows = backends.map(({ name, state, waiting, inFlight, waitMs, memory, reason }) => [
-    name,
-    state,
-    String(inFlight),
-    String(waiting),
-    waitMs === undefined ? UNKNOWN : `${Math.ceil(waitMs / 1000)} s`,
-    memory.map(heldText).join(', ') || '-',
-    reason,
-  ])
+  const rows = backends.map(
+    ({ name, state, waiting, entering, inFlight, waitMs, memory, reason }) => [
+      name,
+      state,
+      String(inFlight),
+      String(waiting + entering),
+      waitMs === undefined ? UNKNOWN : `${Math.ceil(waitMs / 1000)} s`,
+      memory.map(heldText).join(', ') || '-',
+      reason,
+    ],
+  )
   const head = ['backend', 'state', 'runs', 'waits', 'next turn in', 'memory', 'why']
   return rows.length > 0 ? layOut([head, ...rows]) : []
 }

@@ -14,6 +14,7 @@ function status(name: string, state: BackendStatus['state']): BackendStatus {
     pid: undefined,
     memory: [],
     waitMs: 0,
+    entering: 0,
     serviceMs: undefined,
   } as const
   return { name, state, launcher: 'process', ...rest }

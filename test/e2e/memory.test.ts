@@ -53,8 +53,8 @@ t.test('requests that come without end do not keep another from its turn', async
 t.test('who waits for memory for too long is told who holds it', async (t) => {
   const a = on({ mib: 600, options: ['--token-interval', '50'] })
   const backends = { a, b: on({ mib: 600 }) }
-  const { gateway } = await stage(t, { backends, scheduling: { maxWait: '2s' } })
-  const busy = await keepBusy(gateway, 'a', 90)
+  const { gateway } = await stage(t, { backends, scheduling: { maxWait: '5s' } })
+  const busy = await keepBusy(gateway, 'a', 150)
   const { status, text, headers } = await ask(gateway, 'b')
   t.equal(status, 503)
   t.match(text, /a holds 600MiB of gpu0 \(at work or starting\)/)

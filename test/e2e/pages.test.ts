@@ -62,6 +62,7 @@ t.test('a start without work is answered at once, and ends in the own page', asy
     backends: [
       {
         memory: [],
+        entering: 0,
         ...{ name: 'llm', serves: ['text'], dialect: 'koboldcpp', launcher: 'process' },
         ...{ state: 'stopped', reason: 'not asked for yet', waiting: 0, inFlight: 0 },
       },

@@ -25,7 +25,7 @@ t.test('status shows devices, backends and who waits for what', async (t) => {
     'gpu0  [##############++--------]  700MiB of 1000MiB used  600MiB reserved  100MiB by others  Pretend 1000',
   )
   t.match(first, /^a +ready +1 +0 .*gpu0: declared 600MiB reserved 600MiB seen 600MiB peak 600MiB/)
-  t.match(second, /^b +queued +0 +0 .*gpu0: declared 500MiB/)
+  t.match(second, /^b +queued +0 +1 .*gpu0: declared 500MiB/)
   t.match(waits, /^b waits for 500MiB of gpu0, held by a: \d+ s so far(?:, about \d+ s to go)?$/)
   t.equal(await json.ended, 0)
   t.match(JSON.parse(json.out()), {

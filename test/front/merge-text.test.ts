@@ -105,7 +105,7 @@ t.test('performance is the last text’s, and what all did together', async (t) 
     { isText: true, perf: text },
   ]
   const facts = { name: 'llm', state: 'ready', launcher: 'process', reason: '', pid: 1 } as const
-  const status = { ...facts, memory: [], waitMs: 0, serviceMs: 0 }
+  const status = { ...facts, memory: [], entering: 0, waitMs: 0, serviceMs: 0 }
   const at = (waiting: number, inFlight: number) => [{ ...status, waiting, inFlight }]
   const idle = perf({ said, statuses: at(0, 0), uptime: 100 })
   t.match(idle, { last_seed: 5, stop_reason: 2, total_gens: 3, total_img_gens: 2, queue: 3 })
