@@ -6,7 +6,7 @@ const STANDS: Readonly<Record<Tenant['is'], string>> = {
   busy: 'at work or starting',
   young: 'just started',
   leaving: 'being stopped',
-  fixed: 'kept loaded',
+  fixed: 'not to be stopped',
 }
 
 /** `5GiB of gpu0 and 2GiB of ram` */

@@ -163,7 +163,7 @@ export class Memory {
     return holdersText(devices, { tenants, others: Object.fromEntries(others) })
   }
 
-  /** What is held on a device by whom, the largest first: for people. */
+  /** The devices with what is known of their memory, for people and for metrics. */
   statuses(): DeviceStatus[] {
     const reservations = [...this.scheduler.reserved().values()]
     const reserved = sum([...reservations.map(({ amounts }) => amounts), this.#outside()])

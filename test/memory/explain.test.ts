@@ -22,7 +22,7 @@ t.test('it says who holds what of the devices in question, and what they do', as
   const others = { gpu0: GIB / 2, gpu1: GIB, ram: 0 }
   t.equal(
     holdersText(['gpu0', 'ram'], { tenants, others }),
-    'chat holds 6GiB of gpu0 (at work or starting); image holds 2GiB of gpu0 (kept loaded); ' +
+    'chat holds 6GiB of gpu0 (at work or starting); image holds 2GiB of gpu0 (not to be stopped); ' +
       'other programs and the driver hold 512MiB of gpu0; chat holds 1GiB of ram (at work or starting)',
   )
   t.equal(holdersText(['gpu2'], { tenants, others }), 'nobody holds any of it')
