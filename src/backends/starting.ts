@@ -31,7 +31,9 @@ export class Starting {
   readonly #work: Promise<void>
   readonly #giveUp = new AbortController()
   readonly #parts: StartingParts
-  readonly #granted = new AbortController()
+  /** A promise, because a signal with many listeners is taken for a leak. */
+  readonly #granted: Promise<void>
+  #isGranted = false
   #waiters = 0
 
   /** `begin` is given a signal that aborts when it is given up, and whom to tell when it waits for nothing but itself. */
@@ -40,7 +42,14 @@ export class Starting {
     parts: StartingParts,
   ) {
     this.#parts = parts
-    this.#work = begin(this.#giveUp.signal, () => this.#granted.abort())
+    let tell = () => {}
+    this.#granted = new Promise((resolve) => {
+      tell = resolve
+    })
+    this.#work = begin(this.#giveUp.signal, () => {
+      this.#isGranted = true
+      tell()
+    })
     this.#work.catch(() => {}) // every waiter hears of it; without one it is in the log
   }
 
@@ -62,12 +71,11 @@ export class Starting {
   }
 
   async #bounded(untilMs: number): Promise<void> {
-    const { signal: granted } = this.#granted
-    if (granted.aborted) return this.#work
+    if (this.#isGranted) return this.#work
     const over = new AbortController()
-    granted.addEventListener('abort', () => over.abort(), { once: true })
-    const work = this.#work.finally(() => over.abort())
-    await Promise.race([work, refusedAt(untilMs, over.signal, this.#parts.refusal)])
-    return work
+    void this.#granted.then(() => over.abort())
+    const refused = refusedAt(untilMs, over.signal, this.#parts.refusal)
+    await Promise.race([this.#work, refused]).finally(() => over.abort())
+    return this.#work
   }
 }
