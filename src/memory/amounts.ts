@@ -41,6 +41,11 @@ export function known(amounts: Amounts, limits: Amounts): Amounts {
   )
 }
 
+/** Whether these are no more than the limits, where there are any. */
+export function isWithin(amounts: Amounts, limits: Amounts): boolean {
+  return isEmpty(shortage(known(amounts, limits), limits))
+}
+
 export function isEmpty(amounts: Amounts): boolean {
   return Object.values(amounts).every((bytes) => bytes <= 0)
 }

@@ -135,7 +135,7 @@ export class BackendMemory {
     this.#hasServed = true
   }
 
-  /** Resolves when it has its memory. Rejects with the signal's reason, or with a StartFailure: it can never have it. */
+  /** Resolves when it has its memory. Rejects with the signal's reason, or with a MemoryShortage: it never can. */
   async reserve(askedAtMs: number, signal: AbortSignal): Promise<void> {
     this.#grantedAtMs = performance.now()
     if (!this.isCounted) return

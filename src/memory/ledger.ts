@@ -1,4 +1,4 @@
-import { type Amounts, isEmpty, known, most, sharesDevice, shortage, sum } from './amounts.js'
+import { type Amounts, isWithin, most, sharesDevice, sum } from './amounts.js'
 import type { Reservation, SchedulerLimits } from './grant.js'
 import type { Tenant } from './plan.js'
 
@@ -51,7 +51,7 @@ export class Ledger {
 
   fits(room: Amounts): boolean {
     const taken = sum([...this.#reservations.values()].map(({ amounts }) => amounts))
-    return isEmpty(shortage(known(taken, room), room))
+    return isWithin(taken, room)
   }
 
   /** Everybody in it, as the plan sees them. */

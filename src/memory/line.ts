@@ -1,4 +1,3 @@
-import type { Leaving } from '../departure.js'
 import type { Amounts } from './amounts.js'
 import type { Grant, Holder } from './grant.js'
 
@@ -16,7 +15,6 @@ export interface MemoryAsk {
 /** One who waits for memory. */
 export interface Waiting {
   readonly ask: MemoryAsk
-  readonly signal: Leaving
   /** Some who are in its way have been told to stop for its sake. */
   hasClaim: boolean
   grant(grant: Grant): void

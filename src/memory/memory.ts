@@ -1,6 +1,6 @@
 import type { BackendConfig, DeviceConfig, SchedulingConfig } from '../config/config.js'
 import { gpuNumber } from '../config/config.js'
-import { type Amounts, isEmpty, known, shortage, sum } from './amounts.js'
+import { type Amounts, isWithin, sum } from './amounts.js'
 import { BackendMemory, type BackendMemoryParts } from './backend-memory.js'
 import { type Clock, SYSTEM_CLOCK } from './devices/clock.js'
 import { Gauge } from './devices/gauge.js'
@@ -137,7 +137,7 @@ export class Memory {
   /** Those placements that could ever be granted. */
   possible(placements: readonly Amounts[]): Amounts[] {
     const most = this.most()
-    return placements.filter((amounts) => isEmpty(shortage(known(amounts, most), most)))
+    return placements.filter((amounts) => isWithin(amounts, most))
   }
 
   /**

@@ -49,7 +49,7 @@ export class Scheduler {
     return this.#line.size > 0
   }
 
-  /** The names of those who wait, in the order in which they are to have memory. */
+  /** The asks of those who wait, in the order in which they are to have memory. */
   waiting(): MemoryAsk[] {
     const { patienceMs } = this.#limits
     return [...this.#line.inOrder(this.#parts.clock.now(), patienceMs)].map(({ ask }) => ask)
@@ -60,14 +60,20 @@ export class Scheduler {
     return this.#ledger.all()
   }
 
-  /** Everybody who has memory, as the plan sees it. */
-  tenants(): Tenant[] {
-    return this.#tenants()
+  /**
+   * Everybody who has memory, as the plan sees them: for one who has waited for `patience`, nobody counts as used who
+   * may only be expected back.
+   */
+  tenants(isOverdue = true): Tenant[] {
+    const nowMs = this.#parts.clock.now()
+    const isYielding = (name: string) => this.#passes.isShut(name)
+    const view = { nowMs, limits: this.#limits, isOverdue, isYielding, seen: this.#parts.seen }
+    return this.#ledger.tenants(view)
   }
 
   /** What to do about this ask if it were made now. */
   foresee(ask: MemoryAsk): Plan {
-    return plan(ask, this.#parts.room(), this.#tenants())
+    return plan(ask, this.#parts.room(), this.tenants())
   }
 
   /**
@@ -86,7 +92,7 @@ export class Scheduler {
         signal.removeEventListener('abort', leave)
         resolve(granted)
       }
-      const waiting: Waiting = { ask, signal, hasClaim: false, grant }
+      const waiting: Waiting = { ask, hasClaim: false, grant }
       signal.addEventListener('abort', leave, { once: true })
       this.#line.join(waiting)
       this.look()
@@ -113,7 +119,7 @@ export class Scheduler {
   async freeOne(devices: readonly string[], reason: EvictionReason): Promise<boolean> {
     const isOfUse = ({ is, amounts }: Tenant) =>
       is === 'idle' && devices.some((device) => (amounts[device] ?? 0) > 0)
-    const [cheapest] = this.#tenants()
+    const [cheapest] = this.tenants()
       .filter(isOfUse)
       .sort((a, b) => a.cost - b.cost)
     const reservation = cheapest && this.#ledger.get(cheapest.name)
@@ -167,7 +173,7 @@ export class Scheduler {
     for (const waiting of this.#line.inOrder(now, patienceMs)) {
       const { ask } = waiting
       const isOverdue = now >= ask.askedAtMs + patienceMs
-      const tenants = [...this.#tenants(isOverdue), ...promised]
+      const tenants = [...this.tenants(isOverdue), ...promised]
       const planned = plan(ask, this.#parts.room(), tenants)
       this.#act(waiting, planned)
       if (!stillWaits(planned)) continue
@@ -243,14 +249,6 @@ export class Scheduler {
       },
       cancel: () => this.#ledger.remove(reservation),
     }
-  }
-
-  /** For one who has waited long enough, nobody counts as used who is not. */
-  #tenants(isOverdue = true): Tenant[] {
-    const nowMs = this.#parts.clock.now()
-    const isYielding = (name: string) => this.#passes.isShut(name)
-    const view = { nowMs, limits: this.#limits, isOverdue, isYielding, seen: this.#parts.seen }
-    return this.#ledger.tenants(view)
   }
 
   /** Time alone makes the young old, and the patient impatient. */
