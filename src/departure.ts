@@ -14,15 +14,15 @@ export interface Leaving {
 export class Departure implements Leaving {
   aborted = false
   reason: unknown
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners: (() => void)[] = []
 
   /** Says, the first time, that the client has left, and why. */
   leave(reason: unknown): void {
     if (this.aborted) return
     this.aborted = true
     this.reason = reason
-    for (const listener of this.#listeners) listener()
-    this.#listeners.clear()
+    // One by one: each may take others away.
+    for (let next = this.#listeners.shift(); next; next = this.#listeners.shift()) next()
   }
 
   throwIfAborted(): void {
@@ -31,10 +31,11 @@ export class Departure implements Leaving {
 
   /** Every listener is called at most once. */
   addEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.add(listener)
+    if (!this.#listeners.includes(listener)) this.#listeners.push(listener)
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.delete(listener)
+    const at = this.#listeners.indexOf(listener)
+    if (at >= 0) this.#listeners.splice(at, 1)
   }
 }

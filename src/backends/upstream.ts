@@ -1,4 +1,5 @@
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
+import { BodyTap, type TakePieces } from './body-tap.js'
 import { filterContinue } from './unasked-continue.js'
 
 /** Undici's handler, also told which connection a request was given. */
@@ -57,6 +58,7 @@ export class Upstream {
 /** One connection, for one request at a time. */
 export class Connection extends Client {
   #socket: Socket | undefined
+  #tap: BodyTap | undefined
   #isOpen = false
   #awaitsHead = false
   #isForsaken = false
@@ -94,9 +96,20 @@ export class Connection extends Client {
     return this.#socket !== undefined && this.#socket.bytesRead > this.#readBefore
   }
 
-  /** The head of a final answer has come: what follows is its body. */
-  headCame(): void {
+  get bytesRead(): number {
+    return this.#socket?.bytesRead ?? 0
+  }
+
+  /** The head of a final answer has come: what follows is its body. `streamed`: its lines, if that may be tapped. */
+  headCame(streamed?: readonly Buffer[]): void {
     this.#awaitsHead = false
+    if (streamed) this.#tap?.headCame(streamed)
+    else this.#tap?.close()
+  }
+
+  /** Whole pieces of the body go there, where they can be told, and the others to `onData`. */
+  tap(take: TakePieces): void {
+    this.#tap?.open(take)
   }
 
   /**
@@ -110,6 +123,7 @@ export class Connection extends Client {
   override dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): boolean {
     this.#awaitsHead = true
     this.#isForsaken = false
+    this.#tap?.reset()
     this.#readBefore = this.#isOpen ? (this.#socket?.bytesRead ?? 0) : 0
     handler.onConnection?.(this)
     return super.dispatch(options, handler)
@@ -117,6 +131,7 @@ export class Connection extends Client {
 
   #take(socket: Socket): void {
     this.#socket = socket
+    this.#tap = new BodyTap(socket)
     // A socket that became a tunnel outlives its place here: what is read from it is no head any more.
     prepare(socket, () => this.#awaitsHead && this.#isOpen && this.#socket === socket)
   }

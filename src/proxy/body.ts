@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Leaving } from '../departure.js'
 import { GatehouseError } from '../errors.js'
-import { watchBody } from './body-stall.js'
 import { sendContinue } from './continue.js'
+import { watchBody } from './silence.js'
 
 /** How long a client whose body is refused may go on sending before its connection is cut. */
 const LINGER_MS = 2_000

@@ -4,12 +4,10 @@ import type { GatehouseError } from '../errors.js'
 import { hasBody } from './body.js'
 import { headText } from './headers.js'
 import { closeLingering } from './lingering-close.js'
+import { asReceived } from './reason.js'
 import { type ReplyHead, trailerLines } from './reply-head.js'
 import type { Waiting } from './waiting.js'
 
-/** What Node refuses to write as a reason phrase; a client may ignore any (RFC 9112 4). */
-const PLAIN_REASON = /^[\x20-\x7e]*$/
-const ODD_REASON = /[^\t\x20-\x7e\x80-\xff]/
 /** How long the last words of a broken reply may take to leave. */
 const LAST_WORDS_MS = 1_000
 /** Of an answer that cannot be passed on, this much is looked at for its words. */
@@ -41,6 +39,7 @@ export class ClientReply {
   #waiting: Waiting | undefined
   /** The first piece of a body, while the rest may still come in the same tick. */
   #first: Buffer | undefined
+  /** The head included. */
   #hasWritten = false
   /** Among those that are kept waiting, and how. */
   place = -1
@@ -110,11 +109,11 @@ export class ClientReply {
   /** Sends the head now, with what is there of the body. */
   flush(): void {
     if (this.#state !== 'passing' || this.#hasWritten) return
-    this.#hasWritten = true
     if (this.#first) this.#put(this.#first)
     // `flushHeaders` would write the bytes of the lines as UTF-8.
     else if (!this.#waiting) this.raw.write('', 'latin1')
     this.#first = undefined
+    this.#hasWritten = true
   }
 
   /** Leaves the connection to a WebSocket: nothing of HTTP is written on it any more. */
@@ -129,6 +128,28 @@ export class ClientReply {
     this.#collectedBytes += chunk.length
     if (this.#collectedBytes <= MOST_WORDS_BYTES) this.#collected.push(chunk)
     return true
+  }
+
+  /** Whether the client has all that was written so far, and the head too: what comes next leaves at once. */
+  get keepsUp(): boolean {
+    const { socket } = this.raw
+    if (this.#state !== 'passing' || !this.#hasWritten || !socket?.writable) return false
+    return socket.writableLength === 0 && !this.raw.writableNeedDrain
+  }
+
+  /** Whether it is the client that its backend waits for. */
+  get isLagging(): boolean {
+    return this.raw.writableNeedDrain
+  }
+
+  /** Writes pieces of a body, where the client keeps up; whole chunks pass as they are to whoever reads chunks. */
+  writePieces(bytes: Buffer, ranges: readonly number[], areChunks: boolean): void {
+    const { socket, chunkedEncoding } = this.raw
+    // Past Node's reply, which would frame them anew: it has nothing left to write, or would not be up to date.
+    if (areChunks && chunkedEncoding) socket?.write(bytes)
+    else
+      for (let at = 0; at < ranges.length; at += 2)
+        this.#put(bytes.subarray(ranges[at], ranges[at + 1]))
   }
 
   /** Ends the reply as complete. */
@@ -189,8 +210,9 @@ export class ClientReply {
       return true
     }
     if (this.#first) this.flush()
+    const goesOn = this.#put(chunk)
     this.#hasWritten = true
-    return this.#put(chunk)
+    return goesOn
   }
 
   /** Writes a short piece and its frame as one text of its bytes, which Node sends for half of what buffers cost. */
@@ -199,8 +221,10 @@ export class ClientReply {
     if (chunk.length > SHORT_BYTES || chunk.length === 0) return raw.write(chunk)
     const text = chunk.toString('latin1')
     if (!raw.chunkedEncoding) return raw.write(text, 'latin1')
+    const framed = `${chunk.length.toString(16)}\r\n${text}\r\n`
+    if (this.keepsUp) return raw.socket?.write(framed, 'latin1') !== undefined
     raw.chunkedEncoding = false
-    const goesOn = raw.write(`${chunk.length.toString(16)}\r\n${text}\r\n`, 'latin1')
+    const goesOn = raw.write(framed, 'latin1')
     raw.chunkedEncoding = true
     return goesOn
   }
@@ -254,13 +278,6 @@ export class ClientReply {
 /** A body that the backend has not taken whole when its answer ends takes the connection with it (undici's writeStream). */
 function isStillRead(req: IncomingMessage): boolean {
   return !req.complete || (hasBody(req) && !req.readableEnded)
-}
-
-/** Undici reads a reason phrase as UTF-8: its bytes, one character each; none where they are lost. */
-function asReceived(reason: string): string {
-  if (PLAIN_REASON.test(reason)) return reason
-  const bytes = Buffer.from(reason, 'utf8').toString('latin1')
-  return ODD_REASON.test(bytes) || reason.includes('\ufffd') ? '' : bytes
 }
 
 function ignore(): void {}

@@ -53,7 +53,7 @@ export class EmptyAnswerWatch implements UpstreamHandler {
     const [status, lines] = head
     if (status !== 200 || !this.#mayBeEmpty(lines))
       return this.#inner.onHeaders?.(...head) !== false
-    this.#connection?.headCame()
+    this.#connection?.headCame(this.#isStream ? lines : undefined)
     this.#head = head
     this.#timer = setTimeout(() => this.#releaseInTime(), HELD_MS)
     return true

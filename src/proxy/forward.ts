@@ -87,7 +87,7 @@ function requestOf(outbound: Outbound): Dispatcher.DispatchOptions {
     headers: outbound.lines,
     body: outbound.body,
     headersTimeout: outbound.headersMs ?? null,
-    bodyTimeout: outbound.bodyIdleMs ?? null,
+    bodyTimeout: 0, // the handler sees to it: undici does not see all of a stream
     upgrade: outbound.offer ? 'websocket' : null,
   }
 }

@@ -25,14 +25,11 @@ export class Heartbeats {
   }
 
   end(answer: ClientReply): void {
-    if (answer.place < 0) return
     this.#patients.leave(answer)
-    if (this.#patients.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
   }
 
   #beat(): void {
+    if (this.#patients.size === 0) this.#rest()
     const now = performance.now()
     for (const answer of this.#patients.all()) {
       const { patience: patient } = answer
@@ -42,5 +39,11 @@ export class Heartbeats {
       if (waiting && !answer.hasBegun) answer.beat(waiting)
       else this.end(answer)
     }
+  }
+
+  /** Not with the last one who leaves: the next may come at once, and a timer is dearer than a look. */
+  #rest(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 }

@@ -1,15 +1,13 @@
-import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import type { Lease } from '../backends/lease.js'
 import type { Connection, UpstreamHandler } from '../backends/upstream.js'
 import { GatehouseError, hasCode } from '../errors.js'
-import type { ClientReply } from './client-reply.js'
 import type { Forwarded, Inbound, Outbound } from './forward.js'
-import { isEventStream, type ReplyHead, readReplyHead, switchesToWebSocket } from './reply-head.js'
-import { StreamEnd } from './stream-end.js'
-import { StreamEvents } from './stream-events.js'
+import { ReplyBody } from './reply-body.js'
+import { readReplyHead, switchesToWebSocket } from './reply-head.js'
+import { StreamWatch } from './stream-watch.js'
 import type { Carried } from './tunnel.js'
 import { isClosed, isUnreachable, upstreamError } from './upstream-error.js'
 
@@ -26,6 +24,13 @@ interface Sent {
   }
 }
 
+interface BodyBegin {
+  readonly resume: () => void
+  /** The lines of the head. */
+  readonly raw: readonly Buffer[]
+  readonly stream?: StreamWatch | undefined
+}
+
 /** Undici's handler, without a stream between the backend's socket and the raw reply. */
 export class ReplyHandler implements UpstreamHandler {
   readonly #sent: Sent
@@ -38,14 +43,11 @@ export class ReplyHandler implements UpstreamHandler {
   #abort: ((error?: Error) => void) | undefined
   #cancelled: Error | undefined
   #isAbandoned = false
-  #resume: (() => void) | undefined
-  /** Whether the client has once not kept up. */
-  #isWaiting = false
-  #events: StreamEvents | undefined
-  #end: StreamEnd | undefined
+  #body: ReplyBody | undefined
   #firstByteAt = 0
   #requestBytes = 0
-  #responseBytes = 0
+  /** Of a tunnel. */
+  #carriedBytes = 0
   #bodiless = false
 
   constructor(sent: Sent, sendAnew?: () => void) {
@@ -76,6 +78,7 @@ export class ReplyHandler implements UpstreamHandler {
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
     if (this.#isAbandoned) {
       this.#firstByteAt ||= performance.now()
+      this.#begin({ resume, raw }).abandon()
       return true
     }
     if (status === 101) throw new Error(UNASKED_SWITCH)
@@ -85,14 +88,21 @@ export class ReplyHandler implements UpstreamHandler {
       answer.interim(status, reason, head.lines)
       return true
     }
-    this.#connection?.headCame()
-    this.#resume = resume
     this.#firstByteAt = performance.now()
     this.#bodiless = status === 204 || status === 304 || this.#sent.outbound.method === 'HEAD'
-    this.#watchStream(head)
+    const stream = this.#bodiless ? undefined : StreamWatch.of(head, this.#sent.inbound)
+    this.#begin({ resume, raw, stream })
     answer.begin(status, reason, head)
-    process.nextTick(flush, answer)
     return true
+  }
+
+  #begin({ resume, raw, stream }: BodyBegin): ReplyBody {
+    const { lease, outbound, inbound } = this.#sent
+    const abort = (error: Error) => this.#abort?.(error)
+    const sides = { lease, outbound, inbound, connection: this.#connection, resume, abort }
+    this.#body = new ReplyBody(sides, stream)
+    this.#body.begin(raw)
+    return this.#body
   }
 
   /** From here on, each side's end ends the other. */
@@ -111,7 +121,7 @@ export class ReplyHandler implements UpstreamHandler {
     if (lease.dialect.webSockets === 'news') lease.end()
     const over = (carried: Carried) => {
       this.#requestBytes = carried.requestBytes
-      this.#responseBytes = carried.responseBytes
+      this.#carriedBytes = carried.responseBytes
       this.#finish('complete')
     }
     inbound.answer.becomeTunnel()
@@ -119,19 +129,11 @@ export class ReplyHandler implements UpstreamHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    this.#responseBytes += chunk.length
-    if (this.#isAbandoned) return true
-    this.#events?.pass(chunk)
-    this.#end?.pass(chunk)
-    const { answer, backlog } = this.#sent.inbound
-    if (answer.write(chunk)) return true
-    if (this.#sent.lease.dialect.locksWhileWriting && backlog.allows(answer.raw)) return true
-    this.#waitForClient(answer.raw)
-    return false
+    return this.#body?.pass(chunk) !== false
   }
 
   onComplete(trailers: string[] | null): void {
-    if (this.#end && !this.#end.isWhole) {
+    if (this.#body?.stream?.isWhole === false) {
       this.#broke(new Error(UNFINISHED))
       return
     }
@@ -147,23 +149,6 @@ export class ReplyHandler implements UpstreamHandler {
       this.#stopWatching()
       this.#sendAnew?.()
     } else this.#fail(error)
-  }
-
-  #waitForClient(raw: ServerResponse): void {
-    if (this.#isWaiting || !this.#resume) return
-    this.#isWaiting = true
-    raw.on('drain', this.#resume)
-  }
-
-  #watchStream({ contentType, isDelimited }: ReplyHead): void {
-    const { format, answer, onEventGap } = this.#sent.inbound
-    if (isEventStream(contentType)) {
-      const events = new StreamEvents(onEventGap)
-      this.#events = events
-      answer.streamsEvents(() => events.isBetweenEvents)
-    }
-    const isStream = this.#events !== undefined || contentType.startsWith('application/x-ndjson')
-    if (format && isStream && !this.#bodiless) this.#end = new StreamEnd(format, !isDelimited)
   }
 
   /** The backend closed an idle connection while the request was on its way: it never saw it. */
@@ -194,7 +179,7 @@ export class ReplyHandler implements UpstreamHandler {
     const reason = this.#sent.inbound.gone.reason as GatehouseError
     if (this.#mayFinish() && hasCode(reason, 'GATEHOUSE_CLIENT_GONE')) {
       this.#isAbandoned = true
-      this.#resume?.()
+      this.#body?.abandon()
       return
     }
     const isThere = !hasCode(reason, 'GATEHOUSE_CLIENT_GONE')
@@ -243,7 +228,7 @@ export class ReplyHandler implements UpstreamHandler {
   /** The client is told in its own words, where another event can follow what it has. */
   #breakOff(error: GatehouseError): void {
     const { answer, format, errorBody } = this.#sent.inbound
-    const canTell = format !== undefined && this.#end?.isBetweenEvents === true
+    const canTell = format !== undefined && this.#body?.stream?.isBetweenEvents === true
     answer.breakOff(canTell ? format.errorEvent(error, errorBody(error)) : undefined)
   }
 
@@ -253,21 +238,15 @@ export class ReplyHandler implements UpstreamHandler {
       end: this.#sent.inbound.gone.aborted ? 'client_gone' : end,
       firstByteAt: this.#firstByteAt,
       requestBytes: this.#requestBytes,
-      responseBytes: this.#responseBytes,
-      events: this.#events?.count,
+      responseBytes: this.#body?.bytes ?? this.#carriedBytes,
+      events: this.#body?.stream?.eventCount,
       cause,
     })
   }
 
   #stopWatching(): void {
-    const { gone, answer } = this.#sent.inbound
     clearTimeout(this.#timer)
-    gone.removeEventListener('abort', this.#leave)
-    if (this.#isWaiting && this.#resume) answer.raw.off('drain', this.#resume)
+    this.#body?.end()
+    this.#sent.inbound.gone.removeEventListener('abort', this.#leave)
   }
-}
-
-/** The head leaves at once, alone if the backend's first bytes are not here in the same tick. */
-function flush(answer: ClientReply): void {
-  answer.flush()
 }

@@ -2,17 +2,17 @@ import { performance } from 'node:perf_hooks'
 
 const LF = 10
 const CR = 13
-const LONG_AGO = Number.NEGATIVE_INFINITY
 
 /** Counts the events of an event stream as its bytes pass, and measures the gaps between them. */
 export class StreamEvents {
   readonly #onGap: (gapMs: number) => void
   #count = 0
   #lastAt = 0
-  /** Where the last line ended, counted from the begin of the next chunk; long ago: an event ended with it. */
-  #lineEnd = LONG_AGO
-  #lastByte = 0
-  #isBetween = true
+  /** Whether a line of the next event is complete. */
+  #hasLine = false
+  /** Of the line that has begun, up to here. */
+  #length = 0
+  #lastByte = LF
 
   constructor(onGap: (gapMs: number) => void) {
     this.#onGap = onGap
@@ -24,30 +24,28 @@ export class StreamEvents {
 
   /** Whether the last event is complete, so that another can follow. */
   get isBetweenEvents(): boolean {
-    return this.#isBetween
+    return !this.#hasLine && this.#length === 0
   }
 
   /** Events that come in one chunk came at one time: they make one gap. */
-  pass(chunk: Buffer): void {
+  pass(chunk: Buffer, begin = 0, end = chunk.length): void {
     const before = this.#count
-    let eventEnd = this.#isBetween && chunk.length === 0 ? 0 : -1
-    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) {
-      if (this.#isBlankLine(chunk, at)) {
-        this.#count += 1
-        this.#lineEnd = LONG_AGO
-        eventEnd = at + 1
-      } else this.#lineEnd = at
+    let lineBegin = begin - this.#length
+    for (let at = begin; at < end; at += 1) {
+      if (chunk[at] !== LF) continue
+      this.#endLine(at - lineBegin, at > begin ? chunk[at - 1] : this.#lastByte)
+      lineBegin = at + 1
     }
-    this.#isBetween = eventEnd === chunk.length
-    this.#lineEnd -= chunk.length
-    this.#lastByte = chunk[chunk.length - 1] ?? this.#lastByte
+    this.#length = end - lineBegin
+    if (end > begin) this.#lastByte = chunk[end - 1] ?? LF
     if (this.#count > before) this.#mark()
   }
 
-  /** Whether the line that ends here is empty; it may end in CR LF (WHATWG HTML 9.2.5). */
-  #isBlankLine(chunk: Buffer, at: number): boolean {
-    const length = at - this.#lineEnd - 1
-    return length === 0 || (length === 1 && (at > 0 ? chunk[at - 1] : this.#lastByte) === CR)
+  /** A line may end in CR LF (WHATWG HTML 9.2.5), and a blank one ends an event. */
+  #endLine(length: number, last: number | undefined): void {
+    const isBlank = length === 0 || (length === 1 && last === CR)
+    if (isBlank && this.#hasLine) this.#count += 1
+    this.#hasLine = !isBlank
   }
 
   #mark(): void {

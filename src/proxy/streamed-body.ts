@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import type { Departure } from '../departure.js'
 import { GatehouseError } from '../errors.js'
 import { type BodyLimits, dropRest } from './body.js'
-import { watchBody } from './body-stall.js'
 import { sendContinue } from './continue.js'
+import { watchBody } from './silence.js'
 
 /**
  * Lets a client send a body that is passed on as it comes; one that falls silent in it is taken for gone. Returns

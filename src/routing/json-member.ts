@@ -6,6 +6,7 @@ const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
+const ESCAPE = '\\u'
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const MAX_TEXT_BYTES = 1024
 // Beyond this a text is searched for its end natively: pictures and prompts, not names.
@@ -42,7 +43,9 @@ export function jsonObjectStart(body: Buffer): number | undefined {
 /** Where the value of this key stands at the top level of a JSON object, the last one if there are several. */
 export function jsonMember(body: Buffer, key: string): JsonPlace | undefined {
   const members = jsonObjectStart(body)
-  if (members === undefined) return undefined
+  // Most bodies do not have it, which is seen natively; only with an escape could it be written otherwise.
+  if (members === undefined || !(body.includes(`"${key}"`) || body.includes(ESCAPE)))
+    return undefined
   let last: JsonPlace | undefined
   let at = afterSpace(body, members)
   while (body[at] === QUOTE) {

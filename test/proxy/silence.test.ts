@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { watchBody } from '../../src/proxy/body-stall.js'
+import { watchBody } from '../../src/proxy/silence.js'
 import { get, rawClient } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
