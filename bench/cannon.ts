@@ -1,7 +1,7 @@
 import autocannon from 'autocannon'
 import type { Load } from './load.js'
 
-const BODY = JSON.stringify({ prompt: 'x'.repeat(1000) })
+const BODY = JSON.stringify({ model: 'bench', prompt: 'x'.repeat(1000) })
 
 /** Load from autocannon, in this process. It knows latencies in whole milliseconds only. */
 export function createCannon(): Load {

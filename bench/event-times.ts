@@ -76,7 +76,7 @@ export function listenToStream(url: string, ask: StreamAsk): Promise<StreamTimes
 }
 
 function request(host: string, { events, paceMs }: StreamAsk): string {
-  const body = '{"stream":true}'
+  const body = '{"model":"bench","stream":true}'
   return [
     'POST /v1/chat/completions HTTP/1.1',
     `host: ${host}`,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { isFound, PEERS, type Peer } from './peers.js'
+import { isFound, PEERS, type Peer, takesAnyPath } from './peers.js'
 
 export const MANNERS = ['keep-alive', 'close'] as const
 /** What the upstream does with a connection after a reply. */
@@ -37,7 +37,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- hop|stream|upload|wake|memory|swaps|soak [options]
   --rounds N            rounds, each with every subject once (3)
-  --peers P,P           stock, splice, nginx, haproxy, caddy (those that are found)
+  --peers P,P           stock, splice, nginx, haproxy, caddy, llama-swap (those that are found)
   --manner M,M          keep-alive, close (keep-alive)
   --log LEVEL           of the gateway, written to a file (silent)
   --duration S          hop: seconds per measurement (4)
@@ -81,9 +81,10 @@ export function parseOptions(argv: readonly string[]): Options {
     },
   })
   if (positionals.length !== 1) throw new Error(`say one of ${WHATS.join(', ')}`)
+  const what = oneOf(WHATS, positionals[0])
   return {
-    what: oneOf(WHATS, positionals[0]),
-    peers: values.peers?.split(',').map((word) => oneOf(PEERS, word)) ?? PEERS.filter(isFound),
+    what,
+    peers: values.peers === undefined ? peersFor(what) : peersNamed(values.peers, what),
     logLevel: values.log,
     manners: values.manner.split(',').map((word) => oneOf(MANNERS, word)),
     rounds: count(values.rounds),
@@ -101,6 +102,20 @@ export function parseOptions(argv: readonly string[]): Options {
     isReal: values.real,
     jsonFile: values.json,
   }
+}
+
+/** Those that are found and can do this. */
+function peersFor(what: What): Peer[] {
+  return PEERS.filter((peer) => isFound(peer) && (what !== 'upload' || takesAnyPath(peer)))
+}
+
+function peersNamed(words: string, what: What): Peer[] {
+  const peers = words.split(',').map((word) => oneOf(PEERS, word))
+  for (const peer of peers) {
+    if (!isFound(peer)) throw new Error(`'${peer}' is not installed here`)
+    if (!peersFor(what).includes(peer)) throw new Error(`'${peer}' cannot do '${what}'`)
+  }
+  return peers
 }
 
 function oneOf<T extends string>(words: readonly T[], said: string | undefined): T {

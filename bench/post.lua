@@ -1,7 +1,7 @@
 -- The request that bench/cannon.ts sends too: a POST of 1 kB. The result is written as one line of JSON.
 wrk.method = 'POST'
 wrk.headers['content-type'] = 'application/json'
-wrk.body = '{"prompt":"' .. string.rep('x', 1000) .. '"}'
+wrk.body = '{"model":"bench","prompt":"' .. string.rep('x', 1000) .. '"}'
 
 function done(summary, latency)
   local errors = summary.errors

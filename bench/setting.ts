@@ -11,7 +11,11 @@ import { lastOutput, type Program, type Programs } from './programs.js'
 
 export const OURS = 'gatehouse'
 const START_MS = 20_000
-const ASK = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+const ASK = {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: '{"model":"bench"}',
+}
 
 /** Something that answers the same requests: the upstream itself, or a gateway in front of it. */
 export interface Subject {
@@ -44,7 +48,8 @@ export async function startSubjects(place: Place): Promise<Subject[]> {
 
 async function startPeer(place: Place, peer: Peer, upstream: string): Promise<Subject> {
   const port = await freePort()
-  const [command, ...argv] = commandOf(peer, join(place.folder, peer), { port, upstream }) ?? []
+  const folder = join(place.folder, peer)
+  const [command, ...argv] = commandOf(peer, { folder, port, upstream }) ?? []
   if (command === undefined) {
     return start(place, peer, (free) => [...typescript(`${peer}.ts`), String(free), upstream])
   }
