@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { CAN_READ_CPU, processTree } from './cpu.js'
 import { freePort } from './free-port.js'
+import { GATEWAY_ARGV } from './gateway-command.js'
 import { writeGatewayConfig } from './gateway-config.js'
 import type { Manner } from './options.js'
 import { commandOf, type Peer } from './peers.js'
@@ -60,9 +61,8 @@ function startOurs(place: Place, upstream: string): Promise<Subject> {
   const folder = mkdtempSync(join(place.folder, 'gateway-'))
   const config = join(folder, 'routes.json')
   writeGatewayConfig(config, upstream, place.manner)
-  const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
   return start(place, OURS, (port) => [
-    ...[main, '--config', config, '--state-dir', join(folder, 'state')],
+    ...[...GATEWAY_ARGV, '--config', config, '--state-dir', join(folder, 'state')],
     ...['--port', String(port), '--log-level', place.logLevel],
   ])
 }

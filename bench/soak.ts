@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './free-port.js'
+import { GATEWAY_ARGV } from './gateway-command.js'
 import { lastOutput, type Programs } from './programs.js'
 import { download, listen, look, lost, MIB, SlowReader, upload, visit } from './soak-load.js'
 import { descriptors, forgetPeak, memoryMib } from './soak-memory.js'
@@ -195,12 +196,7 @@ async function start(programs: Programs, folder: string): Promise<Stage> {
   writeFileSync(config, JSON.stringify(routes(upstream)))
   const port = await freePort()
   const place = ['--config', config, '--state-dir', join(folder, 'state'), '--port', String(port)]
-  const gateway = programs.start('gateway', [
-    file('../dist/main.js'),
-    ...place,
-    '--log-level',
-    'warn',
-  ])
+  const gateway = programs.start('gateway', [...GATEWAY_ARGV, ...place, '--log-level', 'warn'])
   const url = (dialect: string) => `http://127.0.0.1:${port}/${dialect}`
   for (const dialect of ['generic', 'openai', 'koboldcpp']) {
     await answered(`${url(dialect)}/version`).catch((error) => {

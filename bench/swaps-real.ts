@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SYSTEM_CLOCK } from '../src/memory/devices/clock.js'
 import { freePort } from './free-port.js'
+import { GATEWAY_ARGV } from './gateway-command.js'
 import type { Program, Programs } from './programs.js'
 import { quantile } from './statistics.js'
 import { CARD, LIMITS, simulate } from './swaps.js'
@@ -12,7 +13,6 @@ import { compress, makeTrace, WORKLOADS, type Workload } from './swaps-trace.js'
 import { type Ask, type Card, type Limits, type Outcome, type Policy, play } from './swaps-world.js'
 import { layOut } from './table.js'
 
-const MAIN = 'dist/main.js'
 /** So much faster than the trace is it played: its limits and loads, too. */
 const COMPRESSION = 12.5
 /** Little more than a minute of it, with more sessions at once than the long trace has. */
@@ -151,7 +151,7 @@ async function startGateway(
   const file = join(place, 'routes.json')
   writeFileSync(file, JSON.stringify(routes()))
   const where = ['--host', '127.0.0.1', '--port', String(port), '--state-dir', join(place, 'state')]
-  const gateway = programs.start('swaps gateway', [MAIN, '--config', file, ...where])
+  const gateway = programs.start('swaps gateway', [...GATEWAY_ARGV, '--config', file, ...where])
   await answers(programs, gateway, `http://127.0.0.1:${port}/healthz`)
   return gateway
 }

@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.js'
+import { GATEWAY_ARGV } from './gateway-command.js'
 import type { Programs } from './programs.js'
 import { type Spread, spreadOf } from './statistics.js'
 import { layOut, spreadCell } from './table.js'
@@ -72,7 +73,7 @@ async function startBehindGateway(programs: Programs, stateDir: string) {
   const text = { serves: ['text'], process: { command: '${node}', args } }
   writeFileSync(file, JSON.stringify({ backends: { text } }))
   const place = ['--host', '127.0.0.1', '--port', String(port), '--state-dir', stateDir]
-  const gateway = programs.start('gateway', [MAIN, '--config', file, ...place])
+  const gateway = programs.start('gateway', [...GATEWAY_ARGV, '--config', file, ...place])
   await answered(port, { path: '/healthz', method: 'GET' })
   const cold = await timed(() => answered(port))
   process.kill(pidOfBackend(stateDir), 'SIGKILL')

@@ -32,13 +32,36 @@ export class BodyTap {
   #chunks: Chunks | undefined
   #isRest = false
   #take: TakePieces | undefined
+  #isHeld = false
+  #hasEnded = false
 
   constructor(socket: Socket) {
     this.#socket = socket
     const push = socket.push.bind(socket)
     // What Node calls with each read (lib/internal/stream_base_commons.js, onStreamRead).
     socket.push = (bytes: Buffer | null, encoding?: BufferEncoding) =>
-      (bytes !== null && this.#takes(bytes)) || push(bytes, encoding)
+      (bytes === null ? this.#keepsEnd() : this.#takes(bytes)) || push(bytes, encoding)
+  }
+
+  /**
+   * Undici's parser waits for the client, and must not hear meanwhile that the connection has ended: it would take
+   * the body for broken, or throw where nobody can catch it (nodejs/undici#5360).
+   */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  /** Undici's parser goes on, unless it is held again in the same tick. */
+  letGo(): void {
+    this.#isHeld = false
+    if (this.#hasEnded) process.nextTick(tellEnd, this)
+  }
+
+  /** What Node does with the end, later. */
+  tellEnd(): void {
+    if (this.#isHeld || this.#socket.destroyed) return
+    this.#socket.push(null)
+    this.#socket.read(0)
   }
 
   /** A request is sent: what is read next is the head of its answer. */
@@ -47,6 +70,7 @@ export class BodyTap {
     this.#chunks = undefined
     this.#isRest = false
     this.#take = undefined
+    this.letGo()
   }
 
   /** Called by whoever hears of the final head, while undici still parses the read that it came in. */
@@ -68,7 +92,12 @@ export class BodyTap {
 
   /** From now on whole pieces go there, if this answer's can be told. */
   open(take: TakePieces): void {
-    this.#take = take
+    if (this.#isRest || this.#chunks) this.#take = take
+  }
+
+  #keepsEnd(): boolean {
+    this.#hasEnded = true
+    return this.#isHeld
   }
 
   #takes(bytes: Buffer): boolean {
@@ -84,14 +113,24 @@ export class BodyTap {
   #areWholeChunks(bytes: Buffer): boolean {
     if (!this.#chunks) return false
     const areWhole = this.#chunks.pass(bytes)
-    if (this.#chunks.isLost) this.#chunks = undefined
+    if (this.#chunks.isLost) this.#forget()
     return areWhole
+  }
+
+  /** An idle connection would keep all that belongs to its last answer. */
+  #forget(): void {
+    this.#chunks = undefined
+    this.#take = undefined
   }
 
   #handOver(bytes: Buffer): boolean {
     const { ranges } = this.#chunks ?? { ranges: [0, bytes.length] }
     return this.#take?.({ bytes, ranges, areChunks: !this.#isRest }) ?? false
   }
+}
+
+function tellEnd(tap: BodyTap): void {
+  tap.tellEnd()
 }
 
 /** How the end of a body shows (RFC 9112 6.3): by its last chunk, or by the connection's end; undefined: by neither. */

@@ -112,6 +112,16 @@ export class Connection extends Client {
     this.#tap?.open(take)
   }
 
+  /** Its answer is read no further, because `onData` has said so; its end must not be heard of either. */
+  hold(): void {
+    this.#tap?.hold()
+  }
+
+  /** Called before the answer is read on. */
+  letGo(): void {
+    this.#tap?.letGo()
+  }
+
   /**
    * Its request is given up. Undici would open a connection to find that out, and keep it open for a while, which
    * holds one of a KoboldCpp's few threads.

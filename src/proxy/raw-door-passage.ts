@@ -97,13 +97,19 @@ export class Passage implements UpstreamHandler {
     this.#isBodiless = status === 204 || status === 304
     const type = lineValue(head.map(String), 'content-type') ?? ''
     if (isEventStream(type)) this.#events = new StreamEvents(this.#onEventGap)
-    return this.#inner.onHeaders?.(status, head, resume, statusText) !== false
+    const readOn = () => {
+      this.#connection?.letGo()
+      resume()
+    }
+    return this.#inner.onHeaders?.(status, head, readOn, statusText) !== false
   }
 
   onData(chunk: Buffer): boolean {
     this.#responseBytes += chunk.length
     this.#events?.pass(chunk)
-    return this.#inner.onData?.(chunk) !== false
+    const goesOn = this.#inner.onData?.(chunk) !== false
+    if (!goesOn) this.#connection?.hold()
+    return goesOn
   }
 
   onComplete(trailers: string[] | null): void {

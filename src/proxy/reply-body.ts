@@ -28,6 +28,10 @@ export class ReplyBody {
   #isWaiting = false
   #isOver = false
   #endSilence: (() => void) | undefined
+  readonly #readOn = () => {
+    this.#sides.connection?.letGo()
+    this.#sides.resume()
+  }
 
   constructor(sides: Sides, stream: StreamWatch | undefined) {
     this.#sides = sides
@@ -58,7 +62,7 @@ export class ReplyBody {
     this.#endSilence = watchSilence({
       timeoutMs: outbound.bodyIdleMs ?? lease.config.timeouts.bodyIdleMs,
       bytesRead: () => connection?.bytesRead ?? 0,
-      isHeld: () => inbound.answer.isLagging,
+      isHeld: () => inbound.answer.isLagging && !this.#isAbandoned,
       onSilence: () => abort(new errors.BodyTimeoutError()),
     })
   }
@@ -79,15 +83,18 @@ export class ReplyBody {
   /** Its client has left, and it is read to its end all the same. */
   abandon(): void {
     this.#isAbandoned = true
-    this.#sides.resume()
+    this.#readOn()
   }
 
   /** Nothing more of it comes. */
   end(): void {
-    const { inbound, resume } = this.#sides
+    if (this.#isOver) return
     this.#isOver = true
     this.#endSilence?.()
-    if (this.#isWaiting) inbound.answer.raw.off('drain', resume)
+    if (!this.#isWaiting) return
+    const { inbound, connection } = this.#sides
+    inbound.answer.raw.off('drain', this.#readOn)
+    connection?.letGo()
   }
 
   /** What undici would catch is caught here, where it does not call. */
@@ -112,10 +119,11 @@ export class ReplyBody {
   }
 
   #waitForClient(): void {
+    const { inbound, connection } = this.#sides
+    connection?.hold()
     if (this.#isWaiting) return
     this.#isWaiting = true
-    const { inbound, resume } = this.#sides
-    inbound.answer.raw.on('drain', resume)
+    inbound.answer.raw.on('drain', this.#readOn)
   }
 }
 

@@ -38,28 +38,27 @@ export function readReplyHead(
 ): ReplyHead {
   const received = textsOf(raw)
   const named = connectionNames(received)
-  const seen = new Map<string, string>()
+  const told = (name: string) => lineValue(received, name)
   const lines: string[] = []
   eachLine(received, (name, value) => {
     const lower = name.toLowerCase()
-    seen.set(lower, value)
     if (HOP_BY_HOP.has(lower) || named.has(lower) || lower === BACKEND_HEADER) return
     lines.push(name, lower === 'location' ? outerLocation(value, mount) : value)
   })
-  const contentType = seen.get('content-type') ?? ''
-  const hasLength = seen.has('content-length')
-  if (isEventStream(contentType) && !seen.has('x-accel-buffering'))
+  const contentType = told('content-type') ?? ''
+  const hasLength = told('content-length') !== undefined
+  if (isEventStream(contentType) && told('x-accel-buffering') === undefined)
     lines.push('x-accel-buffering', 'no')
-  if (!seen.has('x-request-id')) lines.push('x-request-id', requestId)
+  if (told('x-request-id') === undefined) lines.push('x-request-id', requestId)
   if (queue !== undefined) lines.push(QUEUE_HEADER, queue)
   lines.push(BACKEND_HEADER, backend)
   return {
     lines,
     contentType,
     hasLength,
-    isDelimited: hasLength || seen.has('transfer-encoding'),
-    hasTrailers: seen.has('trailer'),
-    isPacked: (seen.get('content-encoding') ?? 'identity') !== 'identity',
+    isDelimited: hasLength || told('transfer-encoding') !== undefined,
+    hasTrailers: told('trailer') !== undefined,
+    isPacked: (told('content-encoding') ?? 'identity') !== 'identity',
   }
 }
 

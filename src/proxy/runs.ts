@@ -28,6 +28,8 @@ export interface Trace {
 
 /** How many clients' last texts are remembered. */
 const TRACES = 1_000
+/** So many clients may be listed of whom nothing runs or waits. */
+const MOST_IDLE = 1_000
 
 /** Whose request is whose: the owners of what runs and waits, so that nobody ends or reads another's work. */
 export class Runs {
@@ -60,7 +62,7 @@ export class Runs {
   end(run: Run): void {
     const runs = this.#byClient.get(run.client)
     runs?.splice(runs.indexOf(run), 1)
-    if (runs?.length === 0) this.#byClient.delete(run.client)
+    if (this.#byClient.size > MOST_IDLE) this.#forgetIdle()
     if (run.lease && run.workload === 'text') this.#remember(run, run.lease)
   }
 
@@ -90,6 +92,12 @@ export class Runs {
     const waiting = runs.filter((run) => run.workload === workload && !run.lease)
     for (const { exchange } of waiting) exchange.gone.leave(new GatehouseError('GATEHOUSE_ABORTED'))
     return waiting.length
+  }
+
+  /** Not with each one's last request: the next follows, and a Map that is emptied and filled costs (roster.ts). */
+  #forgetIdle(): void {
+    for (const [client, runs] of this.#byClient)
+      if (runs.length === 0) this.#byClient.delete(client)
   }
 
   /** Unique at every backend, also beside those of another gateway; counted, because each request pays for it. */

@@ -20,9 +20,11 @@ export class StreamWatch {
     this.#end = end
   }
 
-  /** Undefined: by this head it is no stream. */
-  static of({ contentType, isDelimited }: ReplyHead, told: Told): StreamWatch | undefined {
+  /** Undefined: by this head it is no stream, or none that can be read. */
+  static of(head: ReplyHead, told: Told): StreamWatch | undefined {
+    const { contentType, isDelimited, isPacked } = head
     const { format, onEventGap } = told
+    if (isPacked) return undefined // its bytes are no text, and words between them would spoil it
     const events = isEventStream(contentType) ? new StreamEvents(onEventGap) : undefined
     if (!events && !contentType.startsWith('application/x-ndjson')) return undefined
     // Whether an event is complete the events themselves tell.

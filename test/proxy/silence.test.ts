@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { watchBody } from '../../src/proxy/silence.js'
+import { watchBody, watchSilence } from '../../src/proxy/silence.js'
 import { get, rawClient } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
@@ -77,4 +77,67 @@ t.test('a watch that was ended, or has no limit, tells nothing', async (t) => {
   watchBody(raw, LIMIT_MS, tell)()
   watchBody(raw, 0, tell)()
   await sleep(3 * LIMIT_MS)
+})
+
+/** Somebody who says what the test does, and how often that was called silence. */
+function speaker(timeoutMs = LIMIT_MS) {
+  const state = { bytes: 0, isHeld: false, silences: 0 }
+  const stop = watchSilence({
+    timeoutMs,
+    bytesRead: () => state.bytes,
+    isHeld: () => state.isHeld,
+    onSilence: () => {
+      state.silences += 1
+    },
+  })
+  return { state, stop }
+}
+
+t.test('a silence is told once, not before its time and at most a quarter late', async (t) => {
+  const { state, stop } = speaker(400)
+  const start = performance.now()
+  await until('it is told', () => state.silences > 0)
+  const ms = performance.now() - start
+  t.ok(ms >= 400, `${ms} ms`)
+  t.ok(ms < 1_000, `${ms} ms`) // a busy machine is later than a quarter
+  state.bytes += 1
+  await sleep(1_000)
+  t.equal(state.silences, 1, 'also if something comes afterwards')
+  stop()
+})
+
+t.test('whoever says a little now and then is not silent', async (t) => {
+  const { state, stop } = speaker(400)
+  for (let byte = 0; byte < 12; byte += 1) {
+    await sleep(100)
+    state.bytes += 1
+  }
+  t.equal(state.silences, 0)
+  await until('it stops, and that is told', () => state.silences === 1)
+  stop()
+})
+
+t.test('who was held has the whole time again', async (t) => {
+  const { state, stop } = speaker(400)
+  state.isHeld = true
+  await sleep(1_000)
+  t.equal(state.silences, 0, 'while it is held')
+  state.isHeld = false
+  const start = performance.now()
+  await until('it is told', () => state.silences === 1)
+  const ms = performance.now() - start
+  t.ok(ms >= 300, `${ms} ms, counted from the last look at which it was held`)
+  stop()
+})
+
+t.test('a watch may be ended twice, and after it told', async (t) => {
+  const { state, stop } = speaker(20)
+  await until('it is told', () => state.silences === 1)
+  stop()
+  stop()
+  const none = speaker(0)
+  none.stop()
+  none.stop()
+  await sleep(50)
+  t.equal(none.state.silences, 0)
 })
