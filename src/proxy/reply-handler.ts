@@ -77,6 +77,7 @@ export class ReplyHandler implements UpstreamHandler {
   // biome-ignore lint/complexity/useMaxParams: undici calls it so
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
     if (this.#isAbandoned) {
+      if (status < 200) return true
       this.#firstByteAt ||= performance.now()
       this.#begin({ resume, raw }).abandon()
       return true

@@ -5,6 +5,8 @@ import { EAGER, type End, type Manners, next, type Receiver, stage } from '../he
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n'
 const LAST = '0\r\n\r\n'
+/** A chunk whose length has more is not followed. */
+const MOST_DIGITS = 6
 
 function chunk(data: Uint8Array, line = data.length.toString(16)): Buffer {
   return Buffer.concat([Buffer.from(`${line}\r\n`), data, Buffer.from('\r\n')])
@@ -94,7 +96,8 @@ const answer: fc.Arbitrary<Case> = fc
     const head = interim.join('') + headOf(framing, body.length)
     const lines = parts.map(({ length }, at) => {
       const isOdd = framing === 'odd' && at === odd
-      return isOdd ? `${length.toString(16)};a="b"` : lengthLine(length, at + odd)
+      if (!isOdd) return lengthLine(length, at + odd)
+      return odd % 2 ? `${length.toString(16)};a="b"` : length.toString(16).padStart(7, '0')
     })
     const chunks = parts.map((each, at) => chunk(each, lines[at]))
     const hasTrailers = framing === 'trailers'
@@ -114,13 +117,13 @@ function headOf(framing: string, length: number): string {
 }
 
 function lengthLine(length: number, form: number): string {
-  const hex = length.toString(16).padStart(1 + (form % 7), '0')
+  const hex = length.toString(16).padStart(1 + (form % MOST_DIGITS), '0')
   return form % 2 === 0 ? hex : hex.toUpperCase()
 }
 
 const manners: fc.Arbitrary<Manners> = fc.record({
   isStream: fc.nat(4).map((roll) => roll > 0),
-  takes: fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }),
+  takes: fc.oneof(fc.constant([true]), fc.array(fc.boolean(), { minLength: 1, maxLength: 6 })),
   pauses: fc.oneof(fc.constant([false]), fc.array(fc.boolean(), { minLength: 1, maxLength: 5 })),
   opensAfter: fc.nat(3),
 })
@@ -160,9 +163,9 @@ t.test('every byte of a body comes once and in order, however it is cut or taken
         taken += seen.takes
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   )
-  t.ok(taken > 0, `${taken} pieces were taken`)
+  t.ok(taken > 50, `${taken} pieces were taken`)
 })
 
 t.test('a body that breaks off before its end is an error, not complete', async (t) => {
