@@ -18,6 +18,15 @@ t.test('no port is chosen twice while it is claimed', async (t) => {
   t.ok(chosen.every((port) => port > 0 && port < 65_536))
 })
 
+t.test('no chosen port is one that the system may give to an outgoing connection', async (t) => {
+  const ports = new Ports()
+  const chosen = await Promise.all(Array.from({ length: 50 }, () => ports.choose(HOST)))
+  t.ok(
+    chosen.every((port) => port < 32_768),
+    String(chosen),
+  )
+})
+
 t.test('a claimed port is passed over though the system offers it again', async (t) => {
   const ports = new Ports()
   const first = await ports.choose(HOST)
